@@ -1,0 +1,160 @@
+"""Trails: events in a chain of hashes, where each hash covers the exact stored bytes and the hash before."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from atdm_core.errors import TrailBroken
+from atdm_core.ids import new_id
+from atdm_core.values import Event
+
+__all__ = ["Clock", "Entry", "Mark", "Part", "Trail", "chain_hash", "genesis", "utc_now"]
+
+Clock: TypeAlias = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The wall clock, UTC."""
+    return datetime.now(UTC)
+
+
+def genesis(run_id: str) -> bytes:
+    """The hash before the first event of a run, so that no trail can pass as another run's."""
+    return sha256(b"atdm trail 1:" + run_id.encode()).digest()
+
+
+def chain_hash(previous: bytes, body: bytes) -> bytes:
+    """SHA-256 of the previous hash and the length-prefixed (8 bytes, big-endian) body."""
+    return sha256(previous + len(body).to_bytes(8, "big") + body).digest()
+
+
+class Entry(Struct, frozen=True):
+    """One event as it is stored: its place (0-based), the exact bytes (JSON), the hash before, and its own."""
+
+    seq: int
+    body: bytes
+    previous: bytes
+    hash: bytes
+
+    @property
+    def event(self) -> Event:
+        """The event, decoded."""
+        return msgspec.json.decode(self.body, type=Event)
+
+
+class Part(Struct, frozen=True):
+    """The entries of a run that are stored together. Version 0 is the run object: its creation is the commit decision."""
+
+    run_id: str
+    version: int
+    entries: tuple[Entry, ...]
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """A row of the process log: a run is about to touch the target (`open`), or will touch it no more (`close`)."""
+
+    kind: Literal["open", "close"]
+    run_id: str
+    at: datetime
+    invoker: str | None = None
+    request_sha256: str | None = None
+    token_sha256: str | None = None
+    state: str | None = None
+    row_counts: Mapping[str, int] | None = None
+    head: str | None = None
+
+
+class Trail:
+    """The chain of one run, in the making or read back. It grows at the end; nothing in it changes."""
+
+    def __init__(self, run_id: str, clock: Clock = utc_now) -> None:
+        self.run_id = run_id
+        self._clock = clock
+        self._entries: list[Entry] = []
+        self._stored = 0
+        self._version = 0
+
+    @classmethod
+    def of_parts(cls, run_id: str, parts: Iterable[Part], clock: Clock = utc_now) -> "Trail":
+        """The trail that the stored parts form; `TrailBroken`, naming the place, when they form none."""
+        trail = cls(run_id, clock)
+        for part in sorted(parts, key=lambda part: part.version):
+            if part.version != trail._version:
+                raise TrailBroken(f"run {run_id}: part {trail._version} is missing", run_id=run_id)
+            for entry in part.entries:
+                trail._check(entry)
+                trail._entries.append(entry)
+            trail.mark_stored()
+        return trail
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries, in order."""
+        return tuple(self._entries)
+
+    @property
+    def events(self) -> list[Event]:
+        """All events, in order."""
+        return [entry.event for entry in self._entries]
+
+    @property
+    def head(self) -> bytes:
+        """The hash of the last entry."""
+        return self._entries[-1].hash if self._entries else genesis(self.run_id)
+
+    def record(
+        self,
+        action: str,
+        *,
+        invoker: str,
+        status: str = "ok",
+        inputs: Mapping[str, Any] | None = None,
+        tools_called: Iterable[str] = (),
+        outputs: Mapping[str, Any] | None = None,
+        reviewer_decision: Literal["approved", "rejected"] | None = None,
+    ) -> Event:
+        """Append an event."""
+        event = Event(
+            event_id=new_id(),
+            timestamp=self._clock(),
+            test_run_id=self.run_id,
+            invoker=invoker,
+            action=action,
+            inputs=inputs or {},
+            tools_called=tuple(tools_called),
+            outputs=outputs or {},
+            status=status,
+            reviewer_decision=reviewer_decision,
+        )
+        body = msgspec.json.encode(event)
+        previous = self.head
+        self._entries.append(Entry(len(self._entries), body, previous, chain_hash(previous, body)))
+        return event
+
+    def unstored(self) -> Part:
+        """The part that is to be stored next."""
+        return Part(self.run_id, self._version, tuple(self._entries[self._stored :]))
+
+    def mark_stored(self) -> None:
+        """Note that the part `unstored` is stored."""
+        self._stored = len(self._entries)
+        self._version += 1
+
+    def withdraw(self, action: str) -> None:
+        """Forget the entries from the first `action` on, as long as they are in no stored part."""
+        for place in range(self._stored, len(self._entries)):
+            if self._entries[place].event.action == action:
+                del self._entries[place:]
+                return
+
+    def _check(self, entry: Entry) -> None:
+        if entry.seq != len(self._entries):
+            raise TrailBroken(
+                f"run {self.run_id}: entry {len(self._entries)} is missing, found {entry.seq}", run_id=self.run_id
+            )
+        if entry.previous != self.head or entry.hash != chain_hash(entry.previous, entry.body):
+            raise TrailBroken(f"run {self.run_id}: entry {entry.seq} does not match its hash", run_id=self.run_id)

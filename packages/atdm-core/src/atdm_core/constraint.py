@@ -1,0 +1,67 @@
+"""Constraints: the named knobs of a pack, and the check of what a request sets them to."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from atdm_core.errors import InvalidConstraint, UnknownConstraint
+from atdm_core.values import ConstraintValue
+
+__all__ = ["Constraint", "check_constraints"]
+
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+
+
+class Constraint(Struct, frozen=True, kw_only=True):
+    """A knob. `allowed` lists every value it can take (None: any of its type); null is a value like any other."""
+
+    name: str
+    description: str
+    default: ConstraintValue
+    allowed: tuple[ConstraintValue, ...] | None = None
+    type: Literal["string", "integer", "number", "boolean"] = "string"
+
+    def allows(self, value: Any) -> bool:
+        """Whether the constraint may be set to `value`. True is not 1 here, and 1.0 is not 1."""
+        if self.allowed is not None:
+            return any(value == each and type(value) is type(each) for each in self.allowed)
+        return isinstance(value, _PYTHON_TYPES[self.type]) and isinstance(value, bool) == (self.type == "boolean")
+
+    def __post_init__(self) -> None:
+        if not self.allows(self.default):
+            raise ValueError(f"constraint {self.name}: the default {self.default!r} is not among the allowed values")
+
+
+def check_constraints(
+    known: Mapping[str, Constraint], wanted: Mapping[str, ConstraintValue], *, domain: str
+) -> Mapping[str, ConstraintValue]:
+    """`wanted` itself; `UnknownConstraint` or `InvalidConstraint`, listing what exists, when a pack cannot take it."""
+    for name, value in wanted.items():
+        constraint = known.get(name)
+        if constraint is None:
+            raise UnknownConstraint(
+                f"{domain} has no constraint {name!r}; it has: {', '.join(known) or 'none'}",
+                constraint=name,
+                known=list(known),
+            )
+        if not constraint.allows(value):
+            allowed = constraint.allowed
+            told = ", ".join(map(_shown, allowed)) if allowed is not None else f"any {constraint.type}"
+            raise InvalidConstraint(
+                f"{name} cannot be {_shown(value)}; allowed: {told}",
+                constraint=name,
+                value=value,
+                allowed=list(allowed) if allowed is not None else None,
+            )
+    return wanted
+
+
+def _shown(value: ConstraintValue) -> str:
+    return value if isinstance(value, str) and value else msgspec.json.encode(value).decode()

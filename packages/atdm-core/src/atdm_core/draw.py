@@ -1,0 +1,169 @@
+"""The draw: what a generator sees, and the source behind it.
+
+A pack author writes each generator once, against `Draw`, and never sees a random generator, a clock or a loop.
+Behind the draw stands a `Source` that answers one question: an integer below k, for this stream and these rows.
+`SeededSource` answers it by computation, one row or millions; a source that asks Hypothesis, or reads a list, fits the same door.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atdm_core.columns import Coded, Column, Ints, Joined, Keys, Pool
+from atdm_core.errors import GeneratorFailed
+from atdm_core.table import Table
+
+__all__ = ["Draw", "SeededSource", "Source"]
+
+LARGEST_BOUND = 2**32  # an answer is the product of 32 random bits and the bound, so a larger bound would leave gaps
+LARGEST_SEED = 2**53 - 1  # seeds travel through JSON, and every JSON reader keeps integers up to here exact
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_S27, _S30, _S31, _S32 = (np.uint64(n) for n in (27, 30, 31, 32))
+
+
+class Source(Protocol):
+    """Answers one question; the only place that variety comes from."""
+
+    def below(self, bound: int, stream: str, rows: range) -> Ints:
+        """One integer in [0, bound) for each row of `rows`, for the stream of this name (`entity.column`)."""
+        ...
+
+
+class SeededSource:
+    """A pure function of (seed, stream, row): any row of any shard alone, in any process, on any machine.
+
+    Counter-based: SplitMix64 (Steele, Lea and Flood, 2014) over the row number, started from BLAKE2b of the stream's
+    name keyed with the seed. No state, so one row costs the same code as a million.
+    """
+
+    def __init__(self, seed: int) -> None:
+        if not 0 <= seed <= LARGEST_SEED:
+            raise ValueError(f"a seed is an integer from 0 to {LARGEST_SEED}, not {seed}")
+        self.seed = seed
+
+    def below(self, bound: int, stream: str, rows: range) -> Ints:
+        """See `Source.below`; bounds up to 2**32."""
+        if not 1 <= bound <= LARGEST_BOUND:
+            raise ValueError(f"{stream}: a bound is from 1 to {LARGEST_BOUND}, not {bound}")
+        with np.errstate(over="ignore"):
+            x = splitmix64(_start_of(self.seed, stream), np.arange(rows.start, rows.stop, dtype=np.uint64))
+        return (((x >> _S32) * np.uint64(bound)) >> _S32).view(np.int64)
+
+
+@lru_cache(maxsize=4096)
+def _start_of(seed: int, stream: str) -> np.uint64:
+    digest = blake2b(stream.encode(), key=seed.to_bytes(8, "little"), digest_size=8).digest()
+    return np.uint64(int.from_bytes(digest, "little"))
+
+
+def splitmix64(start: np.uint64, counter: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The `counter`-th outputs (0-based) of the SplitMix64 generator that was seeded with `start`."""
+    x = start + (counter + np.uint64(1)) * _GAMMA
+    x ^= x >> _S30
+    x *= _MIX_1
+    x ^= x >> _S27
+    x *= _MIX_2
+    x ^= x >> _S31
+    return x
+
+
+class Draw:
+    """The rows of one step that are to be made: their constraints, their keys, and variety by column name.
+
+    Everything it returns is a whole column of `len(draw)` rows. Dates are relative to `as_of`, the day the bundle is for.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        entity: str,
+        rows: range,
+        as_of: date,
+        run_id: str,
+        constraints: Mapping[str, Any],
+        made: Mapping[str, Sequence[Table]],
+        repeat: int = 0,
+        repeats: int = 1,
+    ) -> None:
+        """`repeat` of `repeats`: which of the plan's steps for this entity this is (0-based); it keeps keys and streams apart."""
+        self._source = source
+        self._entity = entity
+        self._rows = rows
+        self._as_of = np.datetime64(as_of, "D")
+        self._run_id = run_id
+        self._constraints = constraints
+        self._made = made
+        self._repeat = repeat
+        self._repeats = repeats
+        self._stream = entity if repeat == 0 else f"{entity}#{repeat}"
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def as_of(self) -> date:
+        """The day that every date in the bundle is relative to."""
+        return self._as_of.item()
+
+    def constraint(self, name: str) -> Any:
+        """The value of a constraint for these rows: the step's argument, else the request's, else the default."""
+        if name not in self._constraints:
+            raise GeneratorFailed(f"the generator of {self._entity} asks for a constraint {name!r} that its pack does not declare")
+        return self._constraints[name]
+
+    def key(self, prefix: str) -> Keys:
+        """New primary keys, `<prefix>-<run>`: they come from the run, never from the seed, so runs of one seed live side by side."""
+        ordinals = np.arange(self._rows.start, self._rows.stop, dtype=np.int64) * self._repeats + self._repeat
+        return Keys(f"{prefix}-{self._run_id}", ordinals)
+
+    def ref(self, entity: str) -> Column:
+        """The keys of the rows of `entity` that the latest step before this one made, row by row."""
+        return self._latest(entity).key_column
+
+    def of(self, entity: str, column: str) -> Any:
+        """A column of the rows of `entity` that the latest step before this one made."""
+        return self._latest(entity)[column]
+
+    def integer(self, column: str, low: int, high: int) -> Ints:
+        """Integers from `low` to `high`, both included."""
+        return self._below(column, high - low + 1) + low
+
+    def choice(self, column: str, pool: Pool) -> Coded:
+        """Texts from a pool, each as likely as any other."""
+        return Coded(self._below(column, len(pool)), pool)
+
+    def day(self, column: str, low: int, high: int) -> NDArray[Any]:
+        """Days from `low` to `high` days after `as_of`, both included (negative: before)."""
+        return self._as_of + self.integer(column, low, high).astype("timedelta64[D]")
+
+    def instant(self, column: str, low: int, high: int) -> NDArray[Any]:
+        """Instants (UTC, whole seconds) on the days from `low` to `high` days after `as_of`, both included."""
+        second = self._below(f"{column}.second", 86_400).astype("timedelta64[s]")
+        return self.day(column, low, high).astype("datetime64[s]") + second
+
+    def text(self, template: str, *columns: Column) -> Joined:
+        """Text put together from columns: `draw.text("{} FAKE_{}", numbers, names)`."""
+        return Joined.format(template, *columns)
+
+    def _below(self, column: str, bound: int) -> Ints:
+        return self._source.below(bound, f"{self._stream}.{column}", self._rows)
+
+    def _latest(self, entity: str) -> Table:
+        tables = self._made.get(entity)
+        if not tables:
+            raise GeneratorFailed(
+                f"the generator of {self._entity} refers to {entity}, which no earlier step made; "
+                f"made so far: {', '.join(self._made) or 'nothing'}"
+            )
+        return tables[-1]
+
+

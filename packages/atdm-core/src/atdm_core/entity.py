@@ -1,0 +1,209 @@
+"""Entities: the columns a pack's rows have, and what may stand in them.
+
+A kind looks at a whole column and says what is wrong with it, or None. Text is looked at once per pool, not once per
+row, so the check costs the same for one row and for a million.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+import numpy as np
+
+from atdm_core.columns import Coded, Column, Joined, Keys, Pool, take, values
+from atdm_core.errors import GeneratorFailed
+from atdm_core.lifelike import lifelike_shape
+
+if TYPE_CHECKING:
+    from atdm_core.table import Table
+
+__all__ = ["Day", "Entity", "FakeText", "Flag", "Instant", "Integer", "Key", "Kind", "OneOf", "Ref", "Text"]
+
+SAMPLED_ROWS = 32  # of a joined column, whose texts are not known one by one
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """What may stand in a column. `nullable`: whether null may."""
+
+    nullable: bool = False
+
+    def fault(self, column: Column) -> str | None:
+        """What is wrong with the column, as the end of a sentence, or None."""
+        raise NotImplementedError
+
+
+class Text(Kind, frozen=True):
+    """Text that matches a regular expression in full, where one is given, and has no lifelike shape."""
+
+    pattern: str | None = None
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        match column:
+            case Coded():
+                return _fault_of_pool(self, column.pool)
+            case Joined():
+                first = take(column, np.arange(min(len(column), SAMPLED_ROWS)))
+                return self.fault_of_texts(values(first))
+            case Keys():
+                return "holds keys, not text"
+            case _:
+                return self.fault_of_texts(set(values(column)))
+
+    def fault_of_texts(self, texts: Iterable[object]) -> str | None:
+        """What is wrong with the first text that is wrong, or None."""
+        for text in texts:
+            if text is None:
+                if not self.nullable:
+                    return "is null"
+            elif not isinstance(text, str):
+                return f"holds {text!r}, which is not text"
+            elif self.pattern is not None and not re.fullmatch(self.pattern, text):
+                return f"holds {text!r}, which does not match {self.pattern}"
+            elif shape := lifelike_shape(text):
+                return f"holds {text!r}, which could pass as {shape}"
+        return None
+
+
+class FakeText(Text, frozen=True):
+    """Text that carries the marker `FAKE_`, so that nobody can take it for real."""
+
+    marker: ClassVar[str] = "FAKE_"
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        if isinstance(column, Joined) and not any(self._marks(part) for part in column.parts):
+            return f"has no part that carries {self.marker} in every row"
+        return super().fault(column)
+
+    def fault_of_texts(self, texts: Iterable[object]) -> str | None:
+        """See `Text.fault_of_texts`."""
+        texts = list(texts)
+        for text in texts:
+            if isinstance(text, str) and self.marker not in text:
+                return f"holds {text!r}, which does not carry {self.marker}"
+        return super().fault_of_texts(texts)
+
+    def _marks(self, part: "str | Column") -> bool:
+        if isinstance(part, str):
+            return self.marker in part
+        return isinstance(part, Coded) and all(text is not None and self.marker in text for text in part.pool.values)
+
+
+class OneOf(Text, frozen=True):
+    """One of the named texts."""
+
+    allowed: tuple[str, ...] = ()
+
+    def fault_of_texts(self, texts: Iterable[object]) -> str | None:
+        """See `Text.fault_of_texts`."""
+        for text in texts:
+            if not (text in self.allowed or (text is None and self.nullable)):
+                return f"holds {text!r}, which is not one of {', '.join(self.allowed)}"
+        return None
+
+
+class Key(Kind, frozen=True):
+    """The primary key."""
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        return None if isinstance(column, Keys) else "is the primary key: make it with draw.key(prefix)"
+
+
+class Ref(Kind, frozen=True):
+    """The key of a row of another entity: of this run, or one of the shared reference rows."""
+
+    entity: str
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        if isinstance(column, (Keys, Coded)):
+            return None
+        return f"refers to {self.entity}: make it with draw.ref({self.entity!r}), or name a shared row"
+
+
+class Day(Kind, frozen=True):
+    """A calendar day."""
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        return _fault_of_dates(column, "D", "days")
+
+
+class Instant(Kind, frozen=True):
+    """A point in time, UTC, in whole seconds."""
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        return _fault_of_dates(column, "s", "instants")
+
+
+class Integer(Kind, frozen=True):
+    """An integer from `low` to `high`, both included."""
+
+    low: int = -(2**63)
+    high: int = 2**63 - 1
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        if not isinstance(column, np.ndarray) or column.dtype.kind not in "iu":
+            return "does not hold integers"
+        if len(column) and not (self.low <= column.min() and column.max() <= self.high):
+            return f"holds integers outside {self.low} to {self.high}"
+        return None
+
+
+class Flag(Kind, frozen=True):
+    """True or false."""
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        return None if isinstance(column, np.ndarray) and column.dtype.kind == "b" else "does not hold booleans"
+
+
+class Entity(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of the domain: its columns in order, its key, and the column that carries the run's id.
+
+    A `reference` entity holds rows that all runs share; generators refer to them and never make them.
+    """
+
+    name: str
+    key: str
+    columns: Mapping[str, Kind]
+    reference: bool = False
+    run_column: str | None = "test_run_id"
+
+    def refs(self) -> Mapping[str, str]:
+        """The columns that refer to other entities, with the entity's name."""
+        return {name: kind.entity for name, kind in self.columns.items() if isinstance(kind, Ref)}
+
+    def check(self, table: "Table", generator: str) -> None:
+        """Raise `GeneratorFailed` when the table is not what this entity allows."""
+        missing = [name for name in self.columns if name not in table.columns]
+        extra = [name for name in table.columns if name not in self.columns and name != self.run_column]
+        if missing or extra:
+            told = [f"lacks {', '.join(missing)}"] if missing else []
+            told += [f"has {', '.join(extra)}, which {self.name} does not have"] if extra else []
+            raise GeneratorFailed(f"{generator}: the row of {self.name} {' and '.join(told)}", generator=generator)
+        rows = len(table)
+        for name, kind in self.columns.items():
+            column = table.columns[name]
+            fault = f"has {len(column)} rows instead of {rows}" if len(column) != rows else kind.fault(column)
+            if fault:
+                raise GeneratorFailed(
+                    f"{generator}: {self.name}.{name} {fault}", generator=generator, entity=self.name, column=name
+                )
+
+
+@lru_cache(maxsize=4096)
+def _fault_of_pool(kind: Text, pool: Pool) -> str | None:
+    return kind.fault_of_texts(pool.values)
+
+
+def _fault_of_dates(column: Column, unit: str, name: str) -> str | None:
+    if isinstance(column, np.ndarray) and column.dtype == np.dtype(f"datetime64[{unit}]"):
+        return None
+    return f"does not hold {name} (datetime64[{unit}])"

@@ -1,0 +1,233 @@
+"""Every error ATDM raises, as one tree.
+
+    AtdmError
+    ├── RequestError                the request cannot be served as it stands
+    │   ├── InvalidRequest
+    │   ├── DomainNotFound
+    │   ├── ScenarioNotFound
+    │   ├── UnknownConstraint
+    │   ├── InvalidConstraint
+    │   ├── ValidatorRejected
+    │   ├── IdempotencyKeyReused
+    │   ├── RequestInProgress
+    │   └── LlmModeNotEnabled
+    ├── RunError                    the run that was named cannot be served
+    │   ├── RunNotFound
+    │   └── TokenMismatch
+    ├── TargetError                 the system under test
+    │   ├── TargetUnreachable
+    │   ├── SeedFailed
+    │   └── ResetFailed
+    ├── StoreError                  the audit log and the catalog
+    │   ├── StoreUnavailable
+    │   ├── TrailConflict
+    │   └── TrailBroken
+    └── PackError                   a pack, at load or at work
+        ├── PackNotFound
+        ├── PackInvalid
+        ├── ScenarioInvalid
+        └── GeneratorFailed
+
+`code` is the stable name that programs branch on; the message is one sentence that says what to do.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+__all__ = [
+    "AtdmError",
+    "DomainNotFound",
+    "GeneratorFailed",
+    "IdempotencyKeyReused",
+    "InvalidConstraint",
+    "InvalidRequest",
+    "LlmModeNotEnabled",
+    "PackError",
+    "PackInvalid",
+    "PackNotFound",
+    "RequestError",
+    "RequestInProgress",
+    "ResetFailed",
+    "RunError",
+    "RunNotFound",
+    "ScenarioInvalid",
+    "ScenarioNotFound",
+    "SeedFailed",
+    "StoreError",
+    "StoreUnavailable",
+    "TargetError",
+    "TargetUnreachable",
+    "TokenMismatch",
+    "TrailBroken",
+    "TrailConflict",
+    "UnknownConstraint",
+    "ValidatorRejected",
+]
+
+
+class AtdmError(Exception):
+    """The root: a code, a sentence, structured details, and the run it belongs to where there is one."""
+
+    code: ClassVar[str] = "ATDM_ERROR"
+
+    def __init__(self, message: str, *, run_id: str | None = None, **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.run_id = run_id
+        self.details: Mapping[str, object] = details
+
+
+class RequestError(AtdmError):
+    """The request cannot be served as it stands; the caller can change it."""
+
+    code = "REQUEST_ERROR"
+
+
+class InvalidRequest(RequestError):
+    """The request is not of the right shape."""
+
+    code = "INVALID_REQUEST"
+
+
+class DomainNotFound(RequestError):
+    """No installed pack has this name."""
+
+    code = "DOMAIN_NOT_FOUND"
+
+
+class ScenarioNotFound(RequestError):
+    """The pack has no scenario of this name."""
+
+    code = "SCENARIO_NOT_FOUND"
+
+
+class UnknownConstraint(RequestError):
+    """The pack has no constraint of this name."""
+
+    code = "UNKNOWN_CONSTRAINT"
+
+
+class InvalidConstraint(RequestError):
+    """The value is not one that the constraint allows."""
+
+    code = "INVALID_CONSTRAINT"
+
+
+class ValidatorRejected(RequestError):
+    """The planned bundle breaks a rule of the pack; nothing was written."""
+
+    code = "VALIDATOR_REJECTED"
+
+
+class IdempotencyKeyReused(RequestError):
+    """The idempotency key already belongs to another request body."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class RequestInProgress(RequestError):
+    """Another request with this idempotency key has not finished."""
+
+    code = "REQUEST_IN_PROGRESS"
+
+
+class LlmModeNotEnabled(RequestError):
+    """The server was configured for the language-model planner, which is not built in."""
+
+    code = "LLM_MODE_NOT_ENABLED"
+
+
+class RunError(AtdmError):
+    """The run that was named cannot be served."""
+
+    code = "RUN_ERROR"
+
+
+class RunNotFound(RunError):
+    """No run has this id."""
+
+    code = "RUN_NOT_FOUND"
+
+
+class TokenMismatch(RunError):
+    """The cleanup token does not belong to this run; nothing was deleted."""
+
+    code = "TOKEN_MISMATCH"
+
+
+class TargetError(AtdmError):
+    """The system under test did not do what it was asked."""
+
+    code = "TARGET_ERROR"
+
+
+class TargetUnreachable(TargetError):
+    """The target did not answer: down, or too slow."""
+
+    code = "TARGET_UNREACHABLE"
+
+
+class SeedFailed(TargetError):
+    """The target answered, and refused the bundle."""
+
+    code = "SEED_FAILED"
+
+
+class ResetFailed(TargetError):
+    """The target answered, and did not delete the run's rows."""
+
+    code = "RESET_FAILED"
+
+
+class StoreError(AtdmError):
+    """The audit log or the catalog did not do what it was asked."""
+
+    code = "STORE_ERROR"
+
+
+class StoreUnavailable(StoreError):
+    """The object store did not answer, or refused."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+class TrailConflict(StoreError):
+    """Someone else has written this part of the trail: read it again and decide anew."""
+
+    code = "TRAIL_CONFLICT"
+
+
+class TrailBroken(StoreError):
+    """The stored events do not form the chain they claim to be."""
+
+    code = "TRAIL_BROKEN"
+
+
+class PackError(AtdmError):
+    """A pack is at fault; its author can mend it."""
+
+    code = "PACK_ERROR"
+
+
+class PackNotFound(PackError):
+    """No pack of this name is installed."""
+
+    code = "PACK_NOT_FOUND"
+
+
+class PackInvalid(PackError):
+    """The parts of a pack do not fit together."""
+
+    code = "PACK_INVALID"
+
+
+class ScenarioInvalid(PackError):
+    """A scenario file says something that its pack does not know."""
+
+    code = "SCENARIO_INVALID"
+
+
+class GeneratorFailed(PackError):
+    """A generator returned rows that its entity does not allow."""
+
+    code = "GENERATOR_FAILED"

@@ -1,0 +1,144 @@
+"""The seams: what the engine speaks to. Each is small, and each has a real fake in `atdm_core.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+
+from atdm_core.audit.trail import Clock, Mark, Part, Trail
+from atdm_core.table import Table
+from atdm_core.values import (
+    Bundle,
+    CatalogQuery,
+    CatalogRow,
+    Claim,
+    Deletion,
+    Finding,
+    Plan,
+    Request,
+    SeedReceipt,
+)
+
+if TYPE_CHECKING:
+    from atdm_core.pack import Pack
+
+__all__ = ["AuditLog", "Brief", "Catalog", "Claims", "Order", "Planner", "Services", "Strategy", "Target", "Validator"]
+
+
+class Brief(Struct, frozen=True, kw_only=True):
+    """What a planner is told: the pack, what was asked for, and what the values are a function of."""
+
+    pack: Pack
+    request: Request
+    seed: int
+    as_of: date
+
+
+class Planner(Protocol):
+    """Chooses the steps for a request. Entry-point group `atdm.planners`; the value is a factory without arguments."""
+
+    async def plan(self, brief: Brief) -> Plan:
+        """The plan; `ScenarioNotFound`, `UnknownConstraint` or `InvalidConstraint` when there can be none."""
+        ...
+
+
+class Validator(Protocol):
+    """A deterministic rule over a bundle."""
+
+    @property
+    def name(self) -> str:
+        """The dotted name, `<kind>.<rule>`."""
+        ...
+
+    def judge(self, tables: Mapping[str, Table]) -> Finding:
+        """The finding on a bundle's rows, by entity."""
+        ...
+
+
+class Target(Protocol):
+    """The system under test that receives bundles. It keeps a ledger of runs (docs/reference/target-contract.md)."""
+
+    async def seed(self, bundle: Bundle, ttl_seconds: int | None) -> SeedReceipt:
+        """Write the whole bundle in one transaction; the same bundle again changes nothing.
+
+        `SeedFailed` when the target refuses, `TargetUnreachable` when nobody knows whether it wrote.
+        """
+        ...
+
+    async def delete(self, run_id: str) -> Deletion:
+        """Delete the run's rows and leave a tombstone, so that a late seed is refused. Repeating it is harmless.
+
+        `ResetFailed` when the target refuses, `TargetUnreachable` when nobody knows whether it deleted.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Return when the target answers; `TargetUnreachable` when it does not."""
+        ...
+
+
+class AuditLog(Protocol):
+    """Where trails live. What it has accepted is durable; nothing in it is edited or deleted."""
+
+    async def note(self, mark: Mark) -> None:
+        """Put a mark into the process log. An `open` mark is durable on return; a `close` mark may follow a little later."""
+        ...
+
+    async def append(self, part: Part) -> None:
+        """Store a part of a trail; `TrailConflict` when that version exists. Version 0 decides what becomes of the run."""
+        ...
+
+    async def read(self, run_id: str) -> Trail | None:
+        """The trail, its chain checked (`TrailBroken`); None when the run has none."""
+        ...
+
+
+class Catalog(Protocol):
+    """One row per run: what was asked for, its status, the hash of its cleanup token."""
+
+    async def record(self, row: CatalogRow) -> None:
+        """Store the row of a run; where the run has one already, that one stands."""
+        ...
+
+    async def find(self, run_id: str) -> CatalogRow | None:
+        """The row as it was recorded, or None."""
+        ...
+
+    async def runs(self, query: CatalogQuery) -> Sequence[CatalogRow]:
+        """The rows that match, newest first, with the status the runs have now."""
+        ...
+
+
+class Claims(Protocol):
+    """Idempotency keys."""
+
+    async def claim(self, claim: Claim) -> Claim:
+        """Store the claim when its key is free; the claim that now holds the key, in either case."""
+        ...
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """What a reset strategy works with."""
+
+    target: Target
+    log: AuditLog
+    catalog: Catalog
+    clock: Clock
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What a reset strategy is told: who asks, and the options of the route or command."""
+
+    invoker: str
+    options: Mapping[str, Any]
+
+
+class Strategy(Protocol):
+    """A way to put the target back. Entry-point group `atdm.strategies`; the value is a factory that takes `Services`."""
+
+    async def apply(self, order: Order) -> Mapping[str, Any]:
+        """Do it, record it, and answer what was done."""
+        ...

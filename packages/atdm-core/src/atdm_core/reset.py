@@ -1,0 +1,114 @@
+"""`reset_run`: take one run back, by its token, without touching any other."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from atdm_core.audit import Mark, Trail, run_status
+from atdm_core.errors import ResetFailed, RunNotFound, TargetError, TokenMismatch, TrailConflict
+from atdm_core.ids import check_id, same_token
+from atdm_core.protocols import Order, Services
+from atdm_core.values import Deletion, ResetOutcome, RunStatus
+
+__all__ = ["ResetRun", "append_events", "wipe"]
+
+ATTEMPTS = 8  # to append to a trail that others append to at the same time
+
+
+class ResetRun:
+    """Deletes a run's rows. Options: `run_id`, and `cleanup_token`, which only the one who made the request knows."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def apply(self, order: Order) -> Mapping[str, Any]:
+        """The `ResetOutcome`. `RunNotFound`; `TokenMismatch` (recorded, nothing deleted); a `TargetError` (recorded)."""
+        run_id = check_id(order.options["run_id"])
+        row = await self._services.catalog.find(run_id)
+        trail = await self._services.log.read(run_id)
+        if row is None or trail is None:
+            raise RunNotFound(f"no run {run_id!r}; GET /catalog/runs lists the runs", run_id=run_id)
+        if not same_token(order.options["cleanup_token"], row.token_sha256):
+            await append_events(self._services, run_id, lambda trail: _reject(trail, order.invoker))
+            raise TokenMismatch(
+                "this cleanup token does not belong to this run; use the one its answer carried", run_id=run_id
+            )
+        if run_status(trail.events) == "cleaned":
+            return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
+        deletion = await wipe(self._services, run_id, order.invoker)
+        if deletion is None:
+            return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
+        outcome = ResetOutcome(run_id=run_id, status="cleaned", deleted_counts=deletion.deleted_counts)
+        return msgspec.to_builtins(outcome)
+
+
+async def wipe(services: Services, run_id: str, invoker: str) -> Deletion | None:
+    """Record that the run is being reset, delete its rows, and record what came of it; None when it was clean already."""
+    started = await append_events(services, run_id, lambda trail: _start(trail, invoker))
+    if started is None:
+        return None
+    try:
+        deletion = await services.target.delete(run_id)
+    except TargetError as error:
+        failure = {"error": {"code": error.code, "message": error.message}}
+        await append_events(services, run_id, lambda trail: _fail(trail, invoker, failure))
+        error.run_id = run_id
+        raise
+    done = await append_events(services, run_id, lambda trail: _complete(trail, invoker, deletion))
+    if done is not None:
+        head = done.head.hex()
+        await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="cleaned", head=head))
+    return deletion
+
+
+async def append_events(services: Services, run_id: str, record: Callable[[Trail], bool]) -> Trail | None:
+    """Store what `record` appends to the run's trail, on top of whatever others appended meanwhile.
+
+    `record` sees the trail as it is now, and answers whether there is something to store; None when there is not.
+    """
+    for _ in range(ATTEMPTS):
+        trail = await services.log.read(run_id)
+        if trail is None:
+            raise RunNotFound(f"no run {run_id!r}", run_id=run_id)
+        if not record(trail):
+            return None
+        try:
+            await services.log.append(trail.unstored())
+        except TrailConflict:
+            continue
+        trail.mark_stored()
+        return trail
+    raise ResetFailed(f"run {run_id} is being written by too many at once; try again", run_id=run_id)
+
+
+def _status(trail: Trail) -> RunStatus | None:
+    return run_status(trail.events)
+
+
+def _reject(trail: Trail, invoker: str) -> bool:
+    outputs = {"error": {"code": TokenMismatch.code}}
+    trail.record("reset_rejected", invoker=invoker, status="rejected", outputs=outputs, reviewer_decision="rejected")
+    return True
+
+
+def _start(trail: Trail, invoker: str) -> bool:
+    if _status(trail) == "cleaned":
+        return False
+    trail.record("reset_started", invoker=invoker, inputs={"strategy": "reset_run"}, tools_called=["target.delete"])
+    return True
+
+
+def _fail(trail: Trail, invoker: str, failure: Mapping[str, Any]) -> bool:
+    if _status(trail) == "cleaned":
+        return False
+    trail.record("reset_failed", invoker=invoker, status="failed", outputs=failure)
+    return True
+
+
+def _complete(trail: Trail, invoker: str, deletion: Deletion) -> bool:
+    if _status(trail) == "cleaned":
+        return False
+    outputs = {"strategy": "reset_run", "deleted_counts": dict(deletion.deleted_counts)}
+    trail.record("reset_completed", invoker=invoker, status="cleaned", outputs=outputs)
+    return True

@@ -1,0 +1,152 @@
+"""A run in the making: its identity, its trail, and the values that the engine stores and answers."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from atdm_core.audit import Clock, Mark, Trail
+from atdm_core.errors import AtdmError
+from atdm_core.ids import cleanup_token, derive_seed, new_id, token_sha256
+from atdm_core.values import (
+    Bundle,
+    Caller,
+    CatalogRow,
+    Cleanup,
+    Finding,
+    FixturePaths,
+    Outcome,
+    Plan,
+    Request,
+    RunStatus,
+    SeedReceipt,
+)
+
+__all__ = ["Run"]
+
+
+class Run:
+    """One request on its way. Each method records one event of the trail, or makes one value of what is known so far."""
+
+    def __init__(self, request: Request, caller: Caller, server_key: bytes, clock: Clock) -> None:
+        self.id = new_id()
+        self.request_id = f"tdr_{self.id}"
+        self.request = request
+        self.caller = caller
+        self.started_at: datetime = clock()
+        self.seed: int = derive_seed(self.id) if request.seed is None else request.seed
+        self.as_of: date = request.as_of or self.started_at.date()
+        self.token = cleanup_token(server_key, self.id)
+        self.request_sha256 = sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
+        self.expires_at: datetime | None = None
+        self.row_counts: Mapping[str, int] = {}
+        self.trail = Trail(self.id, clock)
+        self._clock = clock
+        self._record("request_received", inputs={"request": msgspec.to_builtins(request), "request_id": self.request_id})
+
+    def planned(self, plan: Plan) -> None:
+        """The planner has chosen the steps."""
+        tools = [f"planner.{plan.planner_mode}"]
+        self._record("plan_resolved", tools_called=tools, outputs={"plan": msgspec.to_builtins(plan)})
+
+    def validated(self, findings: Sequence[Finding]) -> None:
+        """All validators passed."""
+        self._judged("validators_passed", findings, status="ok", reviewer_decision="approved")
+
+    def rejected(self, findings: Sequence[Finding]) -> None:
+        """A validator found the bundle to break its rule."""
+        self._judged("plan_rejected", findings, status="rejected", reviewer_decision="rejected")
+
+    def seeding(self, bundle: Bundle) -> None:
+        """The bundle goes to the target."""
+        counts = {name: len(table) for name, table in bundle.whole().items()}
+        self._record("seed_started", tools_called=["target.seed"], inputs={"row_counts": counts})
+
+    def seeded(self, bundle: Bundle, receipt: SeedReceipt) -> None:
+        """The target has committed the bundle."""
+        self.expires_at = receipt.expires_at
+        self.row_counts = receipt.row_counts
+        created = [
+            {"table_name": name, "primary_key": row[table.entity.key]}
+            for name, table in bundle.whole().items()
+            for row in table.rows()
+        ]
+        self._record("seed_completed", outputs={"row_counts": dict(receipt.row_counts), "records_created": created})
+
+    def failed(self, error: BaseException) -> None:
+        """Something failed after the run was opened: what is not stored yet is withdrawn, and the failure recorded."""
+        self.trail.withdraw("fixtures_emitted")
+        if isinstance(error, AtdmError):
+            cause = {"code": error.code, "message": error.message, "details": dict(error.details)}
+        else:
+            cause = {"code": "INTERNAL_ERROR", "message": f"{type(error).__name__} while the run was being served"}
+        self._record("seed_failed", status="rolled_back", outputs={"error": cause})
+
+    def recorded(self, outcome: Outcome) -> None:
+        """The fixtures are written, and the catalog row goes out with the trail."""
+        self._record("fixtures_emitted", outputs={"paths": outcome.fixtures.written()})
+        self._record("catalog_recorded", outputs={"status": outcome.status})
+
+    def outcome(self, bundle: Bundle, fixtures: FixturePaths) -> Outcome:
+        """The answer, but for the head of the trail, which is not final yet."""
+        return Outcome(
+            request_id=self.request_id,
+            test_run_id=self.id,
+            status="ready",
+            data=bundle.keys(),
+            fixtures=fixtures,
+            cleanup=Cleanup(self.token, f"/test-data/runs/{self.id}/reset", self.expires_at),
+            seed=self.seed,
+            as_of=self.as_of,
+            audit_head="",
+            records=bundle.records() if self.request.delivery.return_records else msgspec.UNSET,
+        )
+
+    def catalog_row(self, plan: Plan, status: RunStatus, outcome: Outcome | None = None) -> CatalogRow:
+        """The run's row of the catalog."""
+        answer = outcome and msgspec.structs.replace(outcome, cleanup=msgspec.structs.replace(outcome.cleanup, cleanup_token=""))
+        return CatalogRow(
+            test_run_id=self.id,
+            request_id=self.request_id,
+            domain=plan.domain,
+            scenario_id=plan.scenario_id,
+            pack_version=plan.pack_version,
+            status=status,
+            created_at=self.started_at,
+            invoker=self.caller.invoker,
+            planner_mode=plan.planner_mode,
+            seed=self.seed,
+            as_of=self.as_of,
+            constraints=plan.constraints,
+            cleanup_strategy=self.request.delivery.cleanup_strategy,
+            token_sha256=token_sha256(self.token),
+            answer=msgspec.json.encode(answer).decode() if answer else "",
+            expires_at=self.expires_at,
+        )
+
+    def open_mark(self) -> Mark:
+        """The mark that the run is about to touch the target."""
+        return Mark(
+            kind="open",
+            run_id=self.id,
+            at=self._clock(),
+            invoker=self.caller.invoker,
+            request_sha256=self.request_sha256,
+            token_sha256=token_sha256(self.token),
+        )
+
+    def close_mark(self, state: RunStatus) -> Mark:
+        """The mark that the request has ended in `state`."""
+        head = self.trail.head.hex()
+        return Mark(
+            kind="close", run_id=self.id, at=self._clock(), state=state, row_counts=dict(self.row_counts), head=head
+        )
+
+    def _judged(self, action: str, findings: Sequence[Finding], **event: Any) -> None:
+        outputs = {"validator_decisions": msgspec.to_builtins(list(findings))}
+        self._record(action, tools_called=[f.validator for f in findings], outputs=outputs, **event)
+
+    def _record(self, action: str, **event: Any) -> None:
+        self.trail.record(action, invoker=self.caller.invoker, **event)

@@ -1,0 +1,110 @@
+"""The suite that every pack inherits."""
+
+from datetime import date
+from typing import Any, ClassVar
+
+from atdm_core.columns import values
+from atdm_core.entity import Entity
+from atdm_core.lifelike import lifelike_shape
+from atdm_core.pack import Pack, generate, judge
+from atdm_core.values import Bundle, Plan
+
+__all__ = ["PackContract"]
+
+AS_OF = (date(2024, 2, 29), date(2025, 1, 1), date(2026, 7, 4), date(2027, 12, 31))
+
+
+class PackContract:
+    """Inherit it as a pytest class and name the pack: `class TestMyPack(PackContract): pack = PACK`."""
+
+    pack: ClassVar[Pack]
+
+    def plan(self, scenario_id: str, *, seed: int = 7, as_of: date = AS_OF[2], **constraints: Any) -> Plan:
+        """The plan of a scenario of the pack."""
+        scenario = self.pack.scenario(scenario_id)
+        return Plan(
+            domain=self.pack.name,
+            pack_version=self.pack.version,
+            scenario_id=scenario_id,
+            planner_mode="rule",
+            seed=seed,
+            as_of=as_of,
+            constraints=self.pack.resolve(scenario, constraints),
+            steps=scenario.generators,
+            validators=scenario.validators,
+        )
+
+    def test_every_scenario_passes_its_validators(self) -> None:
+        """Every scenario, with its own defaults, makes bundles that its validators accept, on awkward days too."""
+        for scenario_id in self.pack.scenarios:
+            for seed in range(5):
+                for as_of in AS_OF:
+                    plan = self.plan(scenario_id, seed=seed, as_of=as_of)
+                    findings = judge(self.pack, plan, generate(self.pack, plan, "run"))
+                    assert all(finding.ok for finding in findings), (scenario_id, seed, as_of, findings)
+
+    def test_same_seed_same_values(self) -> None:
+        """Two runs of one seed have equal values in every column that is not a key, and no key in common."""
+        for scenario_id in self.pack.scenarios:
+            plan = self.plan(scenario_id)
+            one, two = (generate(self.pack, plan, run_id) for run_id in ("one", "two"))
+            assert _values(one) == _values(two)
+            assert not set(one.keys().values()) & set(two.keys().values())
+
+    def test_other_seed_other_values(self) -> None:
+        """Seeds give variety: not every bundle of many seeds is the same."""
+        for scenario_id in self.pack.scenarios:
+            bundles = [_values(generate(self.pack, self.plan(scenario_id, seed=seed), "run")) for seed in range(8)]
+            assert any(bundle != bundles[0] for bundle in bundles[1:]), f"{scenario_id} draws nothing"
+
+    def test_shards_join_to_the_whole(self) -> None:
+        """Any range of rows made alone equals the same rows of the whole."""
+        for scenario_id in self.pack.scenarios:
+            plan = self.plan(scenario_id)
+            whole = generate(self.pack, plan, "run", rows=range(64)).records()
+            shards = [generate(self.pack, plan, "run", rows=rows) for rows in (range(1), range(1, 40), range(40, 64))]
+            steps = {name: len(tables) for name, tables in shards[0].tables.items()}
+            for entity, rows in whole.items():
+                if steps[entity] == 1:
+                    assert rows == [row for shard in shards for row in shard.records()[entity]], (scenario_id, entity)
+
+    def test_references_resolve(self) -> None:
+        """Every reference of a bundle is to a row that the bundle made before, or to a shared row."""
+        for scenario_id in self.pack.scenarios:
+            made: dict[str, set[Any]] = {}
+            for entity, table in generate(self.pack, self.plan(scenario_id), "run").whole().items():
+                for column, parent in table.entity.refs().items():
+                    if not self._entity(parent).reference:
+                        assert set(values(table[column])) <= made.get(parent, set()), (scenario_id, entity, column)
+                made[entity] = set(values(table.key_column))
+
+    def test_nothing_looks_real(self) -> None:
+        """No text of a thousand bundles could pass as a card, a social security number or a provider number."""
+        for scenario_id in self.pack.scenarios:
+            for table in generate(self.pack, self.plan(scenario_id), "run", rows=range(1000)).whole().values():
+                for name, column in table.columns.items():
+                    texts = {text for text in values(column) if isinstance(text, str)}
+                    shapes = {text: shape for text in texts if (shape := lifelike_shape(text))}
+                    assert not shapes, (table.entity.name, name, shapes)
+
+    def test_every_row_carries_its_run(self) -> None:
+        """Every row of an entity with a run column carries the run's id there."""
+        for scenario_id in self.pack.scenarios:
+            for table in generate(self.pack, self.plan(scenario_id), "run").whole().values():
+                if table.entity.run_column:
+                    assert set(values(table[table.entity.run_column])) == {"run"}
+
+    def _entity(self, name: str) -> Entity:
+        return self.pack.entities[name]
+
+
+def _values(bundle: Bundle) -> dict[str, list[dict[str, Any]]]:
+    entities = {name: tables[0].entity for name, tables in bundle.tables.items()}
+    hidden = {
+        name: {entity.key, entity.run_column, *(c for c, parent in entity.refs().items() if parent in entities)}
+        for name, entity in entities.items()
+    }
+    return {
+        name: [{column: value for column, value in row.items() if column not in hidden[name]} for row in rows]
+        for name, rows in bundle.records().items()
+    }

@@ -1,0 +1,246 @@
+"""The values that travel through ATDM: frozen structs, which are the wire format as they stand."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from atdm_core.draw import LARGEST_SEED
+from atdm_core.table import Table
+
+__all__ = [
+    "Bundle",
+    "Caller",
+    "CatalogQuery",
+    "CatalogRow",
+    "Claim",
+    "Cleanup",
+    "ConstraintValue",
+    "Deletion",
+    "Delivery",
+    "Event",
+    "Finding",
+    "FixturePaths",
+    "Outcome",
+    "Plan",
+    "Records",
+    "Request",
+    "ResetOutcome",
+    "RunStatus",
+    "SeedReceipt",
+    "Step",
+]
+
+ConstraintValue: TypeAlias = str | int | float | bool | None
+Records: TypeAlias = dict[str, list[dict[str, Any]]]
+RunStatus: TypeAlias = Literal["ready", "rejected", "rolled_back", "cleaned"]
+
+
+class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the data is to be handed over."""
+
+    seed_target: bool = True
+    return_playwright_fixture: bool = False
+    return_pytest_fixture: bool = False
+    return_records: bool = False
+    cleanup_strategy: Literal["after_test", "after_suite", "leave"] = "after_test"
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request for data by intent. `as_of` is the day all dates are relative to (UTC today when absent)."""
+
+    scenario: Annotated[str, Meta(min_length=1, max_length=128)]
+    domain: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    constraints: dict[str, ConstraintValue] = field(default_factory=dict)
+    seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] | None = None
+    delivery: Delivery = Delivery()
+    as_of: date | None = None
+    ttl_seconds: Annotated[int, Meta(ge=1, le=31_536_000)] | None = None
+
+
+class Caller(Struct, frozen=True):
+    """Who asks: the recorded invoker (`human:<name>`, `agent:<id>`), and the idempotency key where one was sent.
+
+    `principal` is whom the credentials belong to; keys of different principals never meet.
+    """
+
+    invoker: str = "unknown"
+    principal: str = "api"
+    idempotency_key: str | None = None
+
+
+class Step(Struct, frozen=True):
+    """One step of a plan or scenario: a generator, and arguments that override the request's constraints for it."""
+
+    generator: str
+    arguments: Mapping[str, ConstraintValue] = field(default_factory=dict)
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What a planner decided: the steps in order, every constraint resolved, and what the values are a function of."""
+
+    domain: str
+    pack_version: str
+    scenario_id: str
+    planner_mode: str
+    seed: int
+    as_of: date
+    constraints: Mapping[str, ConstraintValue]
+    steps: tuple[Step, ...]
+    validators: tuple[str, ...]
+
+
+class Bundle(Struct, frozen=True):
+    """The rows of one run before they are written: by entity, the tables its steps made, parents first."""
+
+    run_id: str
+    tables: Mapping[str, tuple[Table, ...]]
+
+    def whole(self) -> dict[str, Table]:
+        """One table for each entity."""
+        return {name: Table.joined(tables) for name, tables in self.tables.items()}
+
+    def records(self) -> Records:
+        """The rows as plain mappings, by entity."""
+        return {name: table.rows() for name, table in self.whole().items()}
+
+    def keys(self) -> dict[str, str]:
+        """The key of the first row of each entity, by the name of its key column."""
+        first = [0]
+        return {
+            table.entity.key: table.take(first).rows()[0][table.entity.key]  # pyright: ignore[reportArgumentType]
+            for table in (tables[0] for tables in self.tables.values())
+        }
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """What a validator found: ok, or the rows that break its rule (their number, and a few with the columns to look at)."""
+
+    validator: str
+    ok: bool
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One event of an audit trail."""
+
+    event_id: str
+    timestamp: datetime
+    test_run_id: str
+    invoker: str
+    action: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    tools_called: tuple[str, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    status: str = "ok"
+    reviewer_decision: Literal["approved", "rejected"] | None = None
+    schema_version: str = "1"
+
+
+class SeedReceipt(Struct, frozen=True, kw_only=True):
+    """What the target says it wrote: rows by table, and the real keys of symbolic ones."""
+
+    row_counts: Mapping[str, int]
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    expires_at: datetime | None = None
+
+
+class Deletion(Struct, frozen=True, kw_only=True):
+    """What the target says it deleted: rows by table, and the state the run had before (null: never seeded)."""
+
+    deleted_counts: Mapping[str, int]
+    previous_state: Literal["seeded", "deleted"] | None = None
+
+
+class FixturePaths(Struct, frozen=True):
+    """Where fixture files were written."""
+
+    playwright: str | None = None
+    pytest: str | None = None
+
+    def written(self) -> list[str]:
+        """The paths that exist."""
+        return [path for path in (self.playwright, self.pytest) if path is not None]
+
+
+class Cleanup(Struct, frozen=True):
+    """How to take a run back."""
+
+    cleanup_token: str
+    endpoint: str
+    expires_at: datetime | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """The answer to a request. The cleanup token is told here and nowhere else.
+
+    `seed` and `as_of` make the same values again; `audit_head` is the hash (hex) that the trail ends in.
+    """
+
+    request_id: str
+    test_run_id: str
+    status: Literal["ready"]
+    data: Mapping[str, Any]
+    fixtures: FixturePaths
+    cleanup: Cleanup
+    seed: int
+    as_of: date
+    audit_head: str
+    records: Records | msgspec.UnsetType = msgspec.UNSET
+
+
+class ResetOutcome(Struct, frozen=True, kw_only=True):
+    """The answer to a reset."""
+
+    run_id: str
+    status: Literal["cleaned", "already_cleaned"]
+    deleted_counts: Mapping[str, int] | msgspec.UnsetType = msgspec.UNSET
+
+
+class CatalogRow(Struct, frozen=True, kw_only=True):
+    """One row of the catalog: what was asked for and what came of it. `answer` is the outcome as JSON, without its token."""
+
+    test_run_id: str
+    request_id: str
+    domain: str
+    scenario_id: str
+    pack_version: str
+    status: RunStatus
+    created_at: datetime
+    invoker: str
+    planner_mode: str
+    seed: int
+    as_of: date
+    constraints: Mapping[str, ConstraintValue]
+    cleanup_strategy: str
+    token_sha256: str
+    answer: str
+    expires_at: datetime | None = None
+
+
+class CatalogQuery(Struct, frozen=True, kw_only=True):
+    """Which runs to list, newest first."""
+
+    scenario: str | None = None
+    since: datetime | None = None
+    status: RunStatus | None = None
+    limit: int = 100
+
+    def matches(self, row: CatalogRow) -> bool:
+        """Whether the row is one of those asked for; the limit aside."""
+        return (
+            self.scenario in (None, row.scenario_id)
+            and self.status in (None, row.status)
+            and (self.since is None or row.created_at >= self.since)
+        )
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """An idempotency key that a run has taken: whoever creates it first owns it."""
+
+    key_sha256: str
+    run_id: str
+    request_sha256: str
