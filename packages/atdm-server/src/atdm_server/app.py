@@ -1,0 +1,88 @@
+"""The application: settings in, Litestar out."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.static_files import create_static_files_router
+
+from atdm_core import AtdmError, Engine, Registry
+from atdm_core.fixtures import FixtureFolder
+from atdm_server.authorization import require_bearer
+from atdm_server.http_target import HttpTarget
+from atdm_server.request_log import RequestLog, configure_logging
+from atdm_server.responses import ERROR_HANDLERS
+from atdm_server.routes import audit_routes, catalog_routes, docs_config, health_routes, openapi_json, test_data_routes
+from atdm_server.settings import Settings
+from atdm_server.store import ObjectAuditLog, ObjectCatalog, ObjectClaims, open_stores
+
+__all__ = ["create_app"]
+
+BODY_LIMIT: Final = 256 * 1024  # bytes
+_STATIC: Final = Path(__file__).parent / "static"
+
+_log = structlog.stdlib.get_logger("atdm_server")
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """The server; without settings they come from the environment. Raises `AtdmError` when it cannot be built."""
+    settings = settings or Settings.from_environment()
+    configure_logging(settings.log_level)
+    audit_store, catalog_store = open_stores(settings.store_url)
+    log = ObjectAuditLog(audit_store)
+    target = HttpTarget(settings.target_url, settings.target_token, settings.target_timeout)
+    registry = Registry()
+    engine = Engine(
+        registry=registry,
+        planner=registry.planner(settings.planner),
+        target=target,
+        log=log,
+        catalog=ObjectCatalog(catalog_store, log),
+        claims=ObjectClaims(catalog_store),
+        fixtures=FixtureFolder(settings.fixture_folder),
+        server_key=settings.server_key,
+        report=_report_undo,
+    )
+
+    @asynccontextmanager
+    async def serving(_: Litestar) -> AsyncIterator[None]:
+        # What lives now lives for ever: keep the collector from walking it under load.
+        registry.packs()
+        gc.collect()
+        gc.freeze()
+        yield
+        await engine.close()
+        await log.close()
+        await target.close()
+
+    guarded = [require_bearer(settings.api_token)]
+    app = Litestar(
+        route_handlers=[
+            Router("/test-data", route_handlers=test_data_routes, guards=guarded, tags=["test data"], security=[{"token": []}]),
+            Router("/audit", route_handlers=audit_routes, tags=["audit"]),
+            Router("/catalog", route_handlers=catalog_routes, tags=["catalog"]),
+            *health_routes,
+            openapi_json,
+            create_static_files_router("/static", directories=[_STATIC], include_in_schema=False),
+        ],
+        dependencies={
+            "engine": Provide(lambda: engine, sync_to_thread=False),
+            "log": Provide(lambda: log, sync_to_thread=False),
+        },
+        exception_handlers=ERROR_HANDLERS,
+        lifespan=[serving],
+        openapi_config=docs_config(),
+        request_max_body_size=BODY_LIMIT,
+        logging_config=None,
+    )
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
+
+
+def _report_undo(run_id: str, error: AtdmError) -> None:
+    _log.warning("undo_failed", test_run_id=run_id, code=error.code, reason=error.message)

@@ -1,0 +1,83 @@
+"""The target over HTTP: one pooled client for the life of the process. The contract is docs/reference/target-contract.md."""
+
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import httpx2
+import msgspec
+
+from atdm_core.errors import ResetFailed, SeedFailed, TargetError, TargetUnreachable
+from atdm_core.values import Bundle, Deletion, SeedReceipt
+
+__all__ = ["HttpTarget"]
+
+_T = TypeVar("_T")
+_POOL = httpx2.Limits(max_connections=64, max_keepalive_connections=16)
+
+
+class HttpTarget:
+    """See `Target`."""
+
+    def __init__(self, url: str, token: str, timeout: float) -> None:
+        """`url` without a slash at its end; `timeout` in seconds, for connecting and for each answer."""
+        self._url = url
+        self._http = httpx2.AsyncClient(
+            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=timeout, limits=_POOL, trust_env=False
+        )
+
+    async def seed(self, bundle: Bundle, ttl_seconds: int | None) -> SeedReceipt:
+        """See `Target.seed`."""
+        tables = msgspec.json.encode(bundle.records())
+        body: dict[str, Any] = {"bundle_sha": sha256(tables).hexdigest(), "tables": msgspec.Raw(tables)}
+        if ttl_seconds is not None:
+            body["ttl_seconds"] = ttl_seconds
+        return await self._call("PUT", bundle.run_id, SeedReceipt, SeedFailed, msgspec.json.encode(body))
+
+    async def delete(self, run_id: str) -> Deletion:
+        """See `Target.delete`."""
+        return await self._call("DELETE", run_id, Deletion, ResetFailed)
+
+    async def check(self) -> None:
+        """See `Target.check`."""
+        response = await self._send("GET", "/health")
+        if response.status_code != 200:
+            raise TargetUnreachable(f"the target at {self._url} is not healthy: {_error_of(response)[1]}")
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._http.aclose()
+
+    async def _call(
+        self, method: str, run_id: str, answer: type[_T], refusal: type[TargetError], content: bytes | None = None
+    ) -> _T:
+        response = await self._send(method, f"/internal/runs/{run_id}", content)
+        if response.is_success:
+            try:
+                return msgspec.json.decode(response.content, type=answer)
+            except msgspec.MsgspecError as error:
+                raise refusal(f"the target at {self._url} answered in another language: {error}") from error
+        code, message, details = _error_of(response)
+        raise refusal(
+            f"the target refused: {message}", target_status=response.status_code, target_code=code, target_details=details
+        )
+
+    async def _send(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
+        headers = {"content-type": "application/json"} if content is not None else None
+        try:
+            return await self._http.request(method, path, content=content, headers=headers)
+        except httpx2.TimeoutException as error:
+            raise TargetUnreachable(
+                f"the target at {self._url} did not answer in {self._http.timeout.read:g} s; look at its log"
+            ) from error
+        except httpx2.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise TargetUnreachable(f"the target at {self._url} cannot be reached ({reason}); is it running?") from error
+
+
+def _error_of(response: httpx2.Response) -> tuple[str, str, dict[str, Any]]:
+    """Code, message and details of an answer in the error shape, or what can be said of one that is not."""
+    try:
+        error = msgspec.json.decode(response.content)["error"]
+        return str(error["code"]), str(error["message"]), dict(error.get("details") or {})
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        return "UNKNOWN", f"HTTP {response.status_code} {response.reason_phrase}".rstrip(), {}

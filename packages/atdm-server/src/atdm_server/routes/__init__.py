@@ -1,0 +1,8 @@
+"""The routes of the API. A handler reads the request, calls the engine and answers."""
+
+from atdm_server.routes.catalog import catalog_routes
+from atdm_server.routes.docs import docs_config, openapi_json
+from atdm_server.routes.health import health_routes
+from atdm_server.routes.runs import audit_routes, test_data_routes
+
+__all__ = ["audit_routes", "catalog_routes", "docs_config", "health_routes", "openapi_json", "test_data_routes"]

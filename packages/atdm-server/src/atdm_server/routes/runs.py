@@ -1,0 +1,60 @@
+"""Runs: asked for, taken back, and read in the audit trail."""
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.types import ControllerRouterHandler
+
+from atdm_core import Caller, Engine, Outcome, Request, ResetOutcome
+from atdm_core.audit import TrailView
+from atdm_server.store import ObjectAuditLog
+
+__all__ = ["audit_routes", "test_data_routes"]
+
+Invoker: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+IdempotencyKey: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+InvokerHeader: TypeAlias = Annotated[Invoker, HeaderParameter(name="X-Atdm-Invoker")]
+
+
+class ResetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The token that the answer to the request carried."""
+
+    cleanup_token: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+@post("/requests", status_code=200)
+async def request_data(
+    data: JSONBody[Request],
+    engine: NamedDependency[Engine],
+    invoker: InvokerHeader = "unknown",
+    idempotency_key: Annotated[IdempotencyKey | None, HeaderParameter(name="Idempotency-Key")] = None,
+) -> Outcome:
+    """Ask for data by intent: plan, generate, validate, seed and record it, all or nothing."""
+    return await engine.request(data, Caller(invoker=invoker, idempotency_key=idempotency_key))
+
+
+@post("/runs/{run_id:str}/reset", status_code=200)
+async def reset_run(
+    run_id: FromPath[str],
+    data: JSONBody[ResetRequest],
+    engine: NamedDependency[Engine],
+    invoker: InvokerHeader = "unknown",
+) -> ResetOutcome:
+    """Take one run back, with the token its answer carried. Repeating it is harmless."""
+    return await engine.reset(run_id, data.cleanup_token, invoker)
+
+
+@get("/runs/{run_id:str}")
+async def read_trail(
+    run_id: FromPath[str], engine: NamedDependency[Engine], log: NamedDependency[ObjectAuditLog]
+) -> Response[TrailView]:
+    """The audit trail of a run: its plan, decisions, records, and every event."""
+    trail = await engine.trail(run_id)
+    return Response(trail, headers={"x-audit-source": log.url(run_id)})
+
+
+test_data_routes: list[ControllerRouterHandler] = [request_data, reset_run]
+audit_routes: list[ControllerRouterHandler] = [read_trail]

@@ -1,0 +1,73 @@
+"""The audit log as objects: a run object whose creation decides, parts for what comes later, and a rendered view."""
+
+import asyncio
+from collections.abc import Iterable
+
+from atdm_core.audit import Entry, Mark, Part, Trail, decode_entries, encode_entries
+from atdm_core.errors import StoreUnavailable, TrailConflict
+from atdm_server.store.objects import ObjectStore
+from atdm_server.store.segments import SegmentLog
+
+__all__ = ["ObjectAuditLog"]
+
+
+class ObjectAuditLog:
+    """See `AuditLog`. `segments/` says which runs are open, `runs/` and `parts/` hold their trails."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._segments = SegmentLog(store)
+
+    async def note(self, mark: Mark) -> None:
+        """See `AuditLog.note`."""
+        stored = self._segments.write(mark)
+        if mark.kind == "open":
+            await stored
+
+    async def append(self, part: Part) -> None:
+        """See `AuditLog.append`."""
+        key = _run_key(part.run_id) if part.version == 0 else f"parts/{part.run_id}/{part.version:06}.parquet"
+        if not await self._store.create(key, encode_entries(part.entries)):
+            raise TrailConflict(f"part {part.version} of run {part.run_id} exists", run_id=part.run_id)
+        if part.version > 0:
+            await self._render(part.run_id)
+
+    async def read(self, run_id: str) -> Trail | None:
+        """See `AuditLog.read`."""
+        view, keys = await asyncio.gather(self._store.get(_run_key(run_id)), self._store.keys(f"parts/{run_id}/"))
+        if view is None:
+            return None
+        stored = await asyncio.gather(*(self._store.get(key) for key in keys))
+        later = [decode_entries(data) for data in stored if data is not None]
+        first_later = min((entry.seq for entries in later for entry in entries), default=None)
+        first = tuple(e for e in decode_entries(view) if first_later is None or e.seq < first_later)
+        return Trail.of_parts(run_id, _numbered(run_id, [first, *later]))
+
+    def url(self, run_id: str) -> str:
+        """Where the run object is."""
+        return f"{self._store.url}/{_run_key(run_id)}"
+
+    async def check(self) -> None:
+        """Return when the store answers; `StoreUnavailable` when it does not."""
+        await self._store.check()
+
+    async def close(self) -> None:
+        """Return when the process log is written."""
+        await self._segments.close()
+
+    async def _render(self, run_id: str) -> None:
+        """Write the view again, for readers of the bare files; the parts hold the truth, so a failure loses nothing."""
+        trail = await self.read(run_id)
+        if trail is not None:
+            try:
+                await self._store.replace(_run_key(run_id), encode_entries(trail.entries))
+            except StoreUnavailable:
+                return
+
+
+def _run_key(run_id: str) -> str:
+    return f"runs/{run_id}.parquet"
+
+
+def _numbered(run_id: str, parts: Iterable[tuple[Entry, ...]]) -> list[Part]:
+    return [Part(run_id, version, entries) for version, entries in enumerate(parts)]

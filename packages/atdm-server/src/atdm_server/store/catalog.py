@@ -1,0 +1,96 @@
+"""The catalog as objects: one small Parquet file for each run."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from atdm_core.audit import run_status
+from atdm_core.errors import TrailBroken
+from atdm_core.protocols import AuditLog
+from atdm_core.values import CatalogQuery, CatalogRow
+from atdm_server.store.objects import ObjectStore
+
+__all__ = ["ObjectCatalog"]
+
+READ_AT_ONCE = 32  # rows; a listing reads that many objects side by side
+
+_SCHEMA = pa.schema(
+    [
+        ("test_run_id", pa.string()),
+        ("request_id", pa.string()),
+        ("domain", pa.string()),
+        ("scenario_id", pa.string()),
+        ("pack_version", pa.string()),
+        ("status", pa.string()),
+        ("created_at", pa.timestamp("us", tz="UTC")),
+        ("invoker", pa.string()),
+        ("planner_mode", pa.string()),
+        ("seed", pa.int64()),
+        ("as_of", pa.date32()),
+        ("constraints", pa.string()),
+        ("cleanup_strategy", pa.string()),
+        ("token_sha256", pa.string()),
+        ("answer", pa.string()),
+        ("expires_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+class ObjectCatalog:
+    """See `Catalog`. Objects `runs/<run>.parquet`; the status a run has now is read from its trail."""
+
+    def __init__(self, store: ObjectStore, log: AuditLog) -> None:
+        self._store = store
+        self._log = log
+
+    async def record(self, row: CatalogRow) -> None:
+        """See `Catalog.record`."""
+        await self._store.create(_key(row.test_run_id), _encode(row))
+
+    async def find(self, run_id: str) -> CatalogRow | None:
+        """See `Catalog.find`."""
+        data = await self._store.get(_key(run_id))
+        return None if data is None else _decode(data)
+
+    async def runs(self, query: CatalogQuery) -> Sequence[CatalogRow]:
+        """See `Catalog.runs`."""
+        found: list[CatalogRow] = []
+        run_ids = [key.removeprefix("runs/").removesuffix(".parquet") for key in await self._store.keys("runs/")]
+        run_ids.reverse()  # ULIDs sort by time, so the newest come first
+        for start in range(0, len(run_ids), READ_AT_ONCE):
+            rows = await asyncio.gather(*map(self._row_as_of_now, run_ids[start : start + READ_AT_ONCE]))
+            found += [row for row in rows if row is not None and query.matches(row)]
+            if len(found) >= query.limit:
+                break
+        return found[: query.limit]
+
+    async def _row_as_of_now(self, run_id: str) -> CatalogRow | None:
+        row, trail = await asyncio.gather(self.find(run_id), self._log.read(run_id))
+        if row is None or trail is None:
+            return row
+        return msgspec.structs.replace(row, status=run_status(trail.events) or row.status)
+
+
+def _key(run_id: str) -> str:
+    return f"runs/{run_id}.parquet"
+
+
+def _encode(row: CatalogRow) -> bytes:
+    cells: dict[str, Any] = msgspec.structs.asdict(row)
+    cells["constraints"] = msgspec.json.encode(row.constraints).decode()
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist([cells], schema=_SCHEMA), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _decode(data: bytes) -> CatalogRow:
+    try:
+        (cells,) = pq.read_table(pa.BufferReader(data)).to_pylist()
+        cells["constraints"] = msgspec.json.decode(cells["constraints"])
+        return msgspec.convert(cells, CatalogRow)
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise TrailBroken(f"not a readable catalog row: {error}") from error

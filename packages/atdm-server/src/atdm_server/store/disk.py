@@ -1,0 +1,117 @@
+"""Objects as files, on stable storage before a call returns.
+
+A file is written under another name, synced, linked to its own name (which fails when that exists, for one of many
+writers only), and the folder is synced. Network file systems promise less than this needs, and are not supported.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from uuid import uuid4
+
+from atdm_core.errors import StoreUnavailable
+
+__all__ = ["DiskStore"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class DiskStore:
+    """The objects below a folder, which is made when it is first written to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._unfinished = self._folder / ".unfinished"
+
+    @property
+    def url(self) -> str:
+        """See `ObjectStore.url`."""
+        return self._folder.as_uri()
+
+    async def create(self, key: str, data: bytes) -> bool:
+        """See `ObjectStore.create`."""
+        return await self._in_thread(self._create, key, data)
+
+    async def replace(self, key: str, data: bytes) -> None:
+        """See `ObjectStore.replace`."""
+        await self._in_thread(self._replace, key, data)
+
+    async def get(self, key: str) -> bytes | None:
+        """See `ObjectStore.get`."""
+        return await self._in_thread(self._get, key)
+
+    async def keys(self, prefix: str) -> list[str]:
+        """See `ObjectStore.keys`."""
+        return await self._in_thread(self._keys, prefix)
+
+    async def check(self) -> None:
+        """See `ObjectStore.check`."""
+        await self._in_thread(_make_folder, self._unfinished)
+
+    async def _in_thread(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return await asyncio.to_thread(function, *args, **kwargs)
+        except OSError as error:
+            raise StoreUnavailable(f"the object store at {self.url} cannot be used: {error.strerror or error}") from error
+
+    def _create(self, key: str, data: bytes) -> bool:
+        path = self._folder / key
+        _make_folder(path.parent)
+        with self._written(data) as unfinished:
+            try:
+                os.link(unfinished, path)
+            except FileExistsError:
+                return path.read_bytes() == data
+        _sync_folder(path.parent)
+        return True
+
+    def _replace(self, key: str, data: bytes) -> None:
+        path = self._folder / key
+        _make_folder(path.parent)
+        with self._written(data) as unfinished:
+            unfinished.replace(path)
+        _sync_folder(path.parent)
+
+    def _get(self, key: str) -> bytes | None:
+        try:
+            return (self._folder / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _keys(self, prefix: str) -> list[str]:
+        folder = self._folder / prefix
+        files = (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
+        return sorted(path.relative_to(self._folder).as_posix() for path in files)
+
+    @contextmanager
+    def _written(self, data: bytes) -> Iterator[Path]:
+        _make_folder(self._unfinished)
+        path = self._unfinished / uuid4().hex
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,66 @@
+"""Objects in any S3-compatible store, through obstore."""
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import from_url
+
+from atdm_core.errors import StoreUnavailable
+
+__all__ = ["RemoteStore"]
+
+
+class RemoteStore:
+    """The objects below an `s3://` URL. Credentials, endpoint and region come from the usual `AWS_*` variables."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._store = from_url(self._url)
+
+    @property
+    def url(self) -> str:
+        """See `ObjectStore.url`."""
+        return self._url
+
+    async def create(self, key: str, data: bytes) -> bool:
+        """See `ObjectStore.create`."""
+        try:
+            await obstore.put_async(self._store, key, data, mode="create")
+        except AlreadyExistsError:
+            # The answer to a retry of our own write, too: what is stored decides.
+            return await self.get(key) == data
+        except (BaseError, OSError) as error:
+            raise self._unavailable(error) from error
+        return True
+
+    async def replace(self, key: str, data: bytes) -> None:
+        """See `ObjectStore.replace`."""
+        try:
+            await obstore.put_async(self._store, key, data)
+        except (BaseError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def get(self, key: str) -> bytes | None:
+        """See `ObjectStore.get`."""
+        try:
+            result = await obstore.get_async(self._store, key)
+            return bytes(await result.bytes_async())
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def keys(self, prefix: str) -> list[str]:
+        """See `ObjectStore.keys`."""
+        try:
+            listing = obstore.list(self._store, prefix.rstrip("/"))
+            return sorted([meta["path"] async for batch in listing for meta in batch])
+        except (BaseError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def check(self) -> None:
+        """See `ObjectStore.check`."""
+        await self.get("check")
+
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        reason = str(error).strip().partition("\n")[0][:300]
+        return StoreUnavailable(f"the object store at {self._url} cannot be used: {reason}")

@@ -1,0 +1,87 @@
+"""The process log: one chain of segments for each server process, with group commit.
+
+One PUT is in flight at a time; the marks that arrive meanwhile form the next segment together. No timer waits for
+company, so a lonely request pays one PUT, and a hundred at once pay two.
+"""
+
+import asyncio
+from hashlib import sha256
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from atdm_core.audit import Mark
+from atdm_core.errors import StoreError, TrailConflict
+from atdm_core.ids import new_id
+from atdm_server.store.objects import ObjectStore
+
+__all__ = ["SegmentLog"]
+
+_SCHEMA = pa.schema(
+    [("kind", pa.string()), ("test_run_id", pa.string()), ("at", pa.timestamp("us", tz="UTC")), ("body", pa.string())]
+)
+
+
+class SegmentLog:
+    """The segments of this process: `segments/<process>/<n>.parquet`, each with the SHA-256 of the one before."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._process = new_id()
+        self._number = 0
+        self._previous = sha256(b"atdm segments 1:" + self._process.encode()).digest()
+        self._waiting: list[tuple[Mark, asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    def write(self, mark: Mark) -> asyncio.Future[None]:
+        """Put a mark into the next segment; the future ends when that is stored."""
+        stored = asyncio.get_running_loop().create_future()
+        stored.add_done_callback(_retrieved)
+        self._waiting.append((mark, stored))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all())
+        return stored
+
+    async def close(self) -> None:
+        """Return when all marks are stored, or cannot be."""
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                await self._write_segment([mark for mark, _ in batch])
+            except StoreError as error:
+                for _, stored in batch:
+                    if not stored.done():
+                        stored.set_exception(error)
+            else:
+                for _, stored in batch:
+                    if not stored.done():
+                        stored.set_result(None)
+
+    async def _write_segment(self, marks: list[Mark]) -> None:
+        data = _encode(marks, self._previous)
+        if not await self._store.create(f"segments/{self._process}/{self._number:08}.parquet", data):
+            raise TrailConflict("another process writes the segments of this one")
+        self._number += 1
+        self._previous = sha256(data).digest()
+
+
+def _encode(marks: list[Mark], previous: bytes) -> bytes:
+    rows = [
+        {"kind": mark.kind, "test_run_id": mark.run_id, "at": mark.at, "body": msgspec.json.encode(mark).decode()}
+        for mark in marks
+    ]
+    schema = _SCHEMA.with_metadata({"previous_sha256": previous.hex()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _retrieved(stored: "asyncio.Future[None]") -> None:
+    """Close marks are not waited for; their failure is no news, as the next reader takes the run for open."""
+    if not stored.cancelled():
+        stored.exception()
