@@ -1,0 +1,33 @@
+"""The client side of ATDM: library, `atdm` command and pytest plugin."""
+
+from typing import TYPE_CHECKING
+
+from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnexpectedAnswer, AtdmUnreachable
+
+if TYPE_CHECKING:
+    from atdm.client import AtdmClient
+
+    __version__: str
+
+__all__ = [
+    "AtdmClient",
+    "AtdmClientError",
+    "AtdmSettingsError",
+    "AtdmUnexpectedAnswer",
+    "AtdmUnreachable",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Every pytest session imports this package for the plugin's sake, and the HTTP stack costs it a quarter of a
+    # second: both names wait until someone asks for them.
+    if name == "AtdmClient":
+        from atdm.client import AtdmClient
+
+        return AtdmClient
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("atdm-client")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,129 @@
+"""How answers look to a person. One function per answer; each takes a console and what the API said."""
+
+import sys
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from atdm.contract import AuditTrail, Constraint, ResetAnswer, RunList, ScenarioAnswer, ScenarioCatalog
+
+__all__ = ["open_console", "reset", "runs", "scenario", "scenarios", "trail"]
+
+GOOD = frozenset({"ready", "ok", "cleaned", "already_cleaned"})
+BAD = frozenset({"rejected", "failed", "rolled_back"})
+PIPE_WIDTH = 1000
+
+
+def open_console() -> Console:
+    """A console that shows data as it is (brackets and colons mean nothing) and folds lines for terminals only."""
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def scenario(console: Console, run: ScenarioAnswer, trail_url: str) -> None:
+    """The ids of a run, its seed, where its trail is, and the line that cleans it up."""
+    run_id, cleanup = run["test_run_id"], run["cleanup"]
+    facts = _facts({**run["data"], "seed": run["seed"]})
+    for kind, path in run["fixtures"].items():
+        if path:
+            facts.add_row(f"{kind} fixture", str(path))
+    if cleanup["expires_at"]:
+        facts.add_row("expires", cleanup["expires_at"])
+    console.print(Text.assemble(run_id, "  ", _status(run["status"])))
+    console.print(facts)
+    for table_name, rows in run.get("records", {}).items():
+        for row in rows:
+            console.print(f"\n{table_name}", style="bold")
+            console.print(_facts(row))
+    # Not in the table: a folded line cannot be copied.
+    console.print(f"\ntrail     {trail_url}", soft_wrap=True)
+    console.print(f"clean up  atdm reset {run_id} --token {cleanup['cleanup_token']}", soft_wrap=True)
+
+
+def reset(console: Console, answer: ResetAnswer) -> None:
+    """What a reset removed, table by table."""
+    counts = answer.get("deleted_counts", {})
+    told = ", ".join(f"{table} {count}" for table, count in counts.items())
+    removed = f"  {sum(counts.values())} rows deleted: {told}" if told else ""
+    console.print(Text.assemble(answer["run_id"], "  ", _status(answer["status"]), removed), soft_wrap=True)
+
+
+def trail(console: Console, audit: AuditTrail) -> None:
+    """The trail of a run: who asked, what the validators said, what was written, and every event."""
+    heading = {"run": audit["run_id"], "scenario": audit["scenario_id"], "invoker": audit["invoker"]}
+    console.print(_facts({**heading, "reset": audit["reset_status"]}))
+    decisions = _table("validator", "", "message")
+    for decision in audit["validator_decisions"]:
+        decisions.add_row(
+            decision["validator"], _status("ok" if decision["ok"] else "rejected"), decision["message"]
+        )
+    created = _table("table", "key")
+    for record in audit["records_created"]:
+        created.add_row(record["table_name"], str(record["primary_key"]))
+    events = _table("time", "event", "status")
+    for event in audit["events"]:
+        events.add_row(event["timestamp"], event["action"], _status(event["status"]))
+    for table in (decisions, created, events):
+        if table.row_count:
+            console.print()
+            console.print(table)
+
+
+def scenarios(console: Console, catalog: ScenarioCatalog) -> None:
+    """Every scenario, then every constraint with its allowed values."""
+    listed = _table("scenario", "domain", "what it shows")
+    for entry in catalog["scenarios"]:
+        listed.add_row(entry["scenario_id"], entry["domain"], entry["description"])
+    console.print(listed)
+    for domain, constraints in catalog["constraints"].items():
+        knobs = _table(f"{domain} constraint", "allowed", "default")
+        for name, constraint in constraints.items():
+            knobs.add_row(name, _allowed(constraint), _plain(constraint["default"]))
+        console.print()
+        console.print(knobs)
+
+
+def runs(console: Console, found: RunList) -> None:
+    """Past runs, one a line."""
+    if not found["runs"]:
+        console.print("no such runs")
+        return
+    listed = _table("run", "scenario", "status", "created", "invoker")
+    for entry in found["runs"]:
+        status = _status(entry["status"])
+        listed.add_row(
+            entry["test_run_id"], entry["scenario_id"], status, entry["created_at"], entry["invoker"]
+        )
+    console.print(listed)
+
+
+def _allowed(constraint: Constraint) -> str:
+    allowed = constraint["allowed"]
+    return f"any {constraint['type']}" if allowed is None else ", ".join(_plain(value) for value in allowed)
+
+
+def _facts(facts: Mapping[str, object]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        grid.add_row(name, _plain(value))
+    return grid
+
+
+def _plain(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _status(status: str) -> Text:
+    style = "green" if status in GOOD else "red" if status in BAD else ""
+    return Text(status, style=style)
