@@ -47,7 +47,7 @@ class Fixtures(TypedDict):
 
 
 class Cleanup(TypedDict):
-    """What a reset needs; the token is given here only. `expires_at`: when the server resets by itself (ISO 8601 UTC)."""
+    """What a reset needs; the token is given here only. `expires_at`: when the server resets it (ISO 8601 UTC)."""
 
     cleanup_token: str
     endpoint: str

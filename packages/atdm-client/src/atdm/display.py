@@ -56,9 +56,7 @@ def trail(console: Console, audit: AuditTrail) -> None:
     console.print(_facts({**heading, "reset": audit["reset_status"]}))
     decisions = _table("validator", "", "message")
     for decision in audit["validator_decisions"]:
-        decisions.add_row(
-            decision["validator"], _status("ok" if decision["ok"] else "rejected"), decision["message"]
-        )
+        decisions.add_row(decision["validator"], _status("ok" if decision["ok"] else "rejected"), decision["message"])
     created = _table("table", "key")
     for record in audit["records_created"]:
         created.add_row(record["table_name"], str(record["primary_key"]))
@@ -93,9 +91,7 @@ def runs(console: Console, found: RunList) -> None:
     listed = _table("run", "scenario", "status", "created", "invoker")
     for entry in found["runs"]:
         status = _status(entry["status"])
-        listed.add_row(
-            entry["test_run_id"], entry["scenario_id"], status, entry["created_at"], entry["invoker"]
-        )
+        listed.add_row(entry["test_run_id"], entry["scenario_id"], status, entry["created_at"], entry["invoker"])
     console.print(listed)
 
 

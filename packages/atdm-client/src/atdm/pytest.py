@@ -66,9 +66,7 @@ def atdm_scenario(
         "return_pytest_fixture": return_pytest_fixture or None,
         "return_records": return_records or None,
     }
-    return pytest.mark.atdm_scenario(
-        scenario, **{name: wish for name, wish in wishes.items() if wish is not None}
-    )
+    return pytest.mark.atdm_scenario(scenario, **{name: wish for name, wish in wishes.items() if wish is not None})
 
 
 @pytest.fixture(scope="session")
@@ -105,11 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A marked test is seeded even when it does not name the fixture, as a test that finds its data by itself."""
-    if (
-        isinstance(item, pytest.Function)
-        and "atdm_data" not in item.fixturenames
-        and item.get_closest_marker(MARKER)
-    ):
+    if isinstance(item, pytest.Function) and "atdm_data" not in item.fixturenames and item.get_closest_marker(MARKER):
         item.fixturenames = ["atdm_data", *item.fixturenames]
 
 
@@ -126,9 +120,7 @@ def _read_mark(node: pytest.Item) -> "tuple[str, ScenarioOptions]":
     mark = node.get_closest_marker(MARKER)
     if mark is None:
         pytest.fail(HOW_TO_ASK.format(test=getattr(node, "originalname", node.name)), pytrace=False)
-    scenarios = [
-        name for own in node.own_markers if own.name == MARKER for name in cast("tuple[str]", own.args)
-    ]
+    scenarios = [name for own in node.own_markers if own.name == MARKER for name in cast("tuple[str]", own.args)]
     if len(scenarios) > 1:
         named = ", ".join(scenarios)
         pytest.fail(f"@atdm_scenario takes one scenario per test; this test names {named}", pytrace=False)
@@ -144,9 +136,7 @@ def _seed(client: "AtdmClient", scenario: str, options: "ScenarioOptions") -> "S
     except AtdmUnreachable as error:
         reason = str(error)
     except AtdmClientError as error:
-        reason = "\n  ".join(
-            [f"ATDM refused scenario {scenario!r} ({error.status}): {error}", *error.untold_details()]
-        )
+        reason = "\n  ".join([f"ATDM refused scenario {scenario!r} ({error.status}): {error}", *error.untold_details()])
         if error.test_run_id:
             reason += f"\n  trail: {client.audit_url(error.test_run_id)}"
     pytest.fail(reason, pytrace=False)
@@ -158,14 +148,10 @@ def _reset(node: pytest.Item, client: "AtdmClient", run: "ScenarioAnswer") -> No
         _ = client.reset_run(run_id, token)
     except AtdmClientError as error:
         again = f"atdm reset {run_id} --token {token}"
-        node.warn(
-            AtdmResetWarning(f"the data of run {run_id} was not reset ({error}); repeat it with: {again}")
-        )
+        node.warn(AtdmResetWarning(f"the data of run {run_id} was not reset ({error}); repeat it with: {again}"))
 
 
-def _failure_note(
-    client: "AtdmClient", scenario: str, options: "ScenarioOptions", run: "ScenarioAnswer"
-) -> str:
+def _failure_note(client: "AtdmClient", scenario: str, options: "ScenarioOptions", run: "ScenarioAnswer") -> str:
     again = {**options, "as_of": str(options.get("as_of")), "seed": run["seed"]}
     arguments = ", ".join([repr(scenario), *(f"{name}={value!r}" for name, value in again.items())])
     return "\n".join(

@@ -52,9 +52,7 @@ def _read_stack(path: Path) -> Settings | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise AtdmSettingsError(
-            f"cannot read {path}: {error}; run `make up` again or set ATDM_API_URL"
-        ) from error
+        raise AtdmSettingsError(f"cannot read {path}: {error}; run `make up` again or set ATDM_API_URL") from error
     entries = cast("dict[str, object]", stack) if isinstance(stack, dict) else {}
     url, token = entries.get("api_url"), entries.get("api_token")
     if not isinstance(url, str) or not isinstance(token, str):
@@ -76,7 +74,5 @@ def _checked_url(url: str, source: str) -> str:
 def _checked_token(token: str) -> str | None:
     token = token.strip()  # a token read from a file often brings its newline along
     if not token.isascii() or not token.isprintable():
-        raise AtdmSettingsError(
-            "the API token holds characters that an HTTP header cannot carry; copy it again"
-        )
+        raise AtdmSettingsError("the API token holds characters that an HTTP header cannot carry; copy it again")
     return token or None

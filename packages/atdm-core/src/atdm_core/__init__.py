@@ -11,12 +11,34 @@ from atdm_core.engine import Engine
 from atdm_core.entity import Day, Entity, FakeText, Flag, Instant, Integer, Key, Kind, OneOf, Ref, Text
 from atdm_core.errors import AtdmError
 from atdm_core.pack import Generator, Pack, generate, generator, judge
-from atdm_core.protocols import AuditLog, Brief, Catalog, Claims, Order, Planner, Services, Strategy, Target, Validator
+from atdm_core.protocols import (
+    AuditLog,
+    Brief,
+    Catalog,
+    Claims,
+    Order,
+    Planner,
+    Services,
+    Strategy,
+    Target,
+    Validator,
+)
 from atdm_core.registry import Registry
 from atdm_core.rules import ReferenceRule, Rule, references, validator
 from atdm_core.scenario import Scenario, load_scenarios
 from atdm_core.table import Table
-from atdm_core.values import Bundle, Caller, Delivery, Event, Finding, Outcome, Plan, Request, ResetOutcome, Step
+from atdm_core.values import (
+    Bundle,
+    Caller,
+    Delivery,
+    Event,
+    Finding,
+    Outcome,
+    Plan,
+    Request,
+    ResetOutcome,
+    Step,
+)
 
 __all__ = [
     "AtdmError",

@@ -18,7 +18,21 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Coded", "Column", "Ints", "Joined", "Keys", "Mask", "Pool", "concat", "constant", "days", "size", "take", "values"]
+__all__ = [
+    "Coded",
+    "Column",
+    "Ints",
+    "Joined",
+    "Keys",
+    "Mask",
+    "Pool",
+    "concat",
+    "constant",
+    "days",
+    "size",
+    "take",
+    "values",
+]
 
 _Array = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -125,8 +139,6 @@ class Joined:
         return cls(*(part for part in parts if not (isinstance(part, str) and part == "")))
 
 
-
-
 Column: TypeAlias = Coded | Keys | Joined | _Array
 
 
@@ -140,7 +152,7 @@ def _pool_of_one(value: str | None) -> Pool:
     return Pool((value,))
 
 
-def constant(value: str | float | bool | date | None, rows: int) -> Column:
+def constant(value: str | float | date | None, rows: int) -> Column:
     """A column of `rows` times the same value."""
     if value is None or isinstance(value, str):
         return Coded(np.zeros(rows, dtype=np.int64), _pool_of_one(value))

@@ -2,7 +2,8 @@
 
 A pack author writes each generator once, against `Draw`, and never sees a random generator, a clock or a loop.
 Behind the draw stands a `Source` that answers one question: an integer below k, for this stream and these rows.
-`SeededSource` answers it by computation, one row or millions; a source that asks Hypothesis, or reads a list, fits the same door.
+`SeededSource` answers it by computation, one row or millions; a source that asks Hypothesis, or
+reads a list, fits the same door.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,7 @@ def splitmix64(start: np.uint64, counter: NDArray[np.uint64]) -> NDArray[np.uint
 class Draw:
     """The rows of one step that are to be made: their constraints, their keys, and variety by column name.
 
-    Everything it returns is a whole column of `len(draw)` rows. Dates are relative to `as_of`, the day the bundle is for.
+    Everything it returns is a whole column of `len(draw)` rows. Dates are relative to `as_of`, the day of the bundle.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Draw:
         repeat: int = 0,
         repeats: int = 1,
     ) -> None:
-        """`repeat` of `repeats`: which of the plan's steps for this entity this is (0-based); it keeps keys and streams apart."""
+        """`repeat` of `repeats` (0-based): which of the plan's steps for this entity; keeps keys and streams apart."""
         self._source = source
         self._entity = entity
         self._rows = rows
@@ -117,11 +118,13 @@ class Draw:
     def constraint(self, name: str) -> Any:
         """The value of a constraint for these rows: the step's argument, else the request's, else the default."""
         if name not in self._constraints:
-            raise GeneratorFailed(f"the generator of {self._entity} asks for a constraint {name!r} that its pack does not declare")
+            raise GeneratorFailed(
+                f"the generator of {self._entity} asks for a constraint {name!r} that its pack does not declare"
+            )
         return self._constraints[name]
 
     def key(self, prefix: str) -> Keys:
-        """New primary keys, `<prefix>-<run>`: they come from the run, never from the seed, so runs of one seed live side by side."""
+        """New primary keys, `<prefix>-<run>`: of the run, never of the seed, so runs of one seed live side by side."""
         ordinals = np.arange(self._rows.start, self._rows.stop, dtype=np.int64) * self._repeats + self._repeat
         return Keys(f"{prefix}-{self._run_id}", ordinals)
 
@@ -165,5 +168,3 @@ class Draw:
                 f"made so far: {', '.join(self._made) or 'nothing'}"
             )
         return tables[-1]
-
-

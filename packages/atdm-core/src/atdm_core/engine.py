@@ -1,7 +1,7 @@
 """The engine: from intent to rows and back, speaking to protocols only."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 
@@ -53,7 +53,7 @@ class Engine:
         fixtures: FixtureFolder,
         server_key: bytes,
         clock: Clock = utc_now,
-        report: Callable[[str, AtdmError], None] = lambda run_id, error: None,
+        report: Callable[[str, AtdmError], None],
     ) -> None:
         """`server_key` makes cleanup tokens; `report` is told of every failed attempt to undo a run."""
         self.registry = registry
@@ -99,7 +99,7 @@ class Engine:
         return outcome
 
     async def reset(self, run_id: str, token: str, invoker: str) -> ResetOutcome:
-        """Take a run back. `RunNotFound`, `TokenMismatch` (recorded, nothing deleted), or a `TargetError` (recorded)."""
+        """Take a run back. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
         order = Order(invoker=invoker, options={"run_id": run_id, "cleanup_token": token})
         return msgspec.convert(await self._reset_run.apply(order), ResetOutcome)
 
@@ -144,7 +144,7 @@ class Engine:
         )
 
     @asynccontextmanager
-    async def _undone_on_failure(self, run: Run, plan: Plan) -> AsyncIterator[None]:
+    async def _undone_on_failure(self, run: Run, plan: Plan) -> AsyncGenerator[None]:
         try:
             yield
         except BaseException as error:  # a cancelled request leaves no rows either
@@ -169,11 +169,13 @@ class Engine:
         trail, row = await self._log.read(run_id), await self._catalog.find(run_id)
         if trail is None or row is None:
             raise RequestInProgress(
-                "the request with this Idempotency-Key has not finished; send it again a little later", run_id=run_id
+                "the request with this Idempotency-Key has not finished; send it again a little later",
+                run_id=run_id,
             )
         if run_status(trail.events) == "rolled_back":
             raise SeedFailed(
-                "the request with this Idempotency-Key was rolled back; send it again with a new key", run_id=run_id
+                "the request with this Idempotency-Key was rolled back; send it again with a new key",
+                run_id=run_id,
             )
         outcome = msgspec.json.decode(row.answer, type=Outcome)
         token = cleanup_token(self._server_key, run_id)

@@ -194,7 +194,10 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
             fault = f"has {len(column)} rows instead of {rows}" if len(column) != rows else kind.fault(column)
             if fault:
                 raise GeneratorFailed(
-                    f"{generator}: {self.name}.{name} {fault}", generator=generator, entity=self.name, column=name
+                    f"{generator}: {self.name}.{name} {fault}",
+                    generator=generator,
+                    entity=self.name,
+                    column=name,
                 )
 
 

@@ -10,7 +10,9 @@ __all__ = ["lifelike_shape", "luhn_valid"]
 
 _SSN = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)")
 _DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){9,18}(?!\d)")
-_NPI_PREFIX = "80840"  # a National Provider Identifier carries its check digit as if this stood before it (45 CFR 162.406)
+_NPI_PREFIX = (
+    "80840"  # a National Provider Identifier carries its check digit as if this stood before it (45 CFR 162.406)
+)
 
 
 def luhn_valid(digits: str) -> bool:

@@ -27,7 +27,7 @@ def missing(refs: Column, parents: Table | None) -> Mask:
 
 
 def pairs(left: Table, right: Table) -> tuple[Ints | None, Ints | None]:
-    """The row numbers (in `left`, in `right`) of all rows that belong together; (None, None) when row i belongs to row i.
+    """The row numbers (in `left`, in `right`) of all rows that belong together; (None, None): row i to row i.
 
     Two tables belong together through a reference from one to the other, else through references to the same entity.
     Raises `PackInvalid` when their entities are not related.
@@ -56,7 +56,9 @@ def _shared_columns(left: Table, right: Table) -> tuple[Column, Column]:
         for other, other_entity in right_refs.items():
             if entity == other_entity:
                 return left[column], right[other]
-    raise PackInvalid(f"{left.entity.name} and {right.entity.name} share no reference, so a rule cannot set them side by side")
+    raise PackInvalid(
+        f"{left.entity.name} and {right.entity.name} share no reference, so a rule cannot set them side by side"
+    )
 
 
 def _comparable(left: Column, right: Column) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -59,7 +59,7 @@ class Pack(Struct, frozen=True, kw_only=True):
         validators: Iterable[Validator],
         scenarios: Iterable[Scenario],
     ) -> "Pack":
-        """The pack of these parts; `PackInvalid` or `ScenarioInvalid`, naming the part, when they do not fit together."""
+        """The pack of these parts; `PackInvalid` or `ScenarioInvalid`, naming the part, when they do not fit."""
         pack = cls(
             name=name,
             version=version,
@@ -156,7 +156,7 @@ def _check_parts(pack: Pack) -> None:
     for generator in pack.generators.values():
         if generator.entity not in pack.entities:
             raise PackInvalid(
-                f"pack {pack.name}: generator {generator.name} makes {generator.entity!r}, which is no entity of the pack",
+                f"pack {pack.name}: generator {generator.name} makes {generator.entity!r}, which is no entity of it",
                 pack=pack.name,
             )
     for scenario in pack.scenarios.values():

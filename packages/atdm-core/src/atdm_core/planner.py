@@ -30,7 +30,7 @@ class RulePlanner:
 class LlmPlanner:
     """The name that is kept for a planner with a language model; it refuses every request and says so."""
 
-    async def plan(self, brief: Brief) -> Plan:
+    async def plan(self, brief: Brief) -> Plan:  # noqa: ARG002 - the protocol's signature
         """See `Planner.plan`."""
         raise LlmModeNotEnabled(
             "the planner 'llm' is not built in; set ATDM_PLANNER=rule, or install a package that provides a planner"

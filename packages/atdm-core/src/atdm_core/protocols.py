@@ -25,7 +25,18 @@ from atdm_core.values import (
 if TYPE_CHECKING:
     from atdm_core.pack import Pack
 
-__all__ = ["AuditLog", "Brief", "Catalog", "Claims", "Order", "Planner", "Services", "Strategy", "Target", "Validator"]
+__all__ = [
+    "AuditLog",
+    "Brief",
+    "Catalog",
+    "Claims",
+    "Order",
+    "Planner",
+    "Services",
+    "Strategy",
+    "Target",
+    "Validator",
+]
 
 
 class Brief(Struct, frozen=True, kw_only=True):
@@ -84,11 +95,11 @@ class AuditLog(Protocol):
     """Where trails live. What it has accepted is durable; nothing in it is edited or deleted."""
 
     async def note(self, mark: Mark) -> None:
-        """Put a mark into the process log. An `open` mark is durable on return; a `close` mark may follow a little later."""
+        """Put a mark into the process log. An `open` mark is durable on return; a `close` mark may follow later."""
         ...
 
     async def append(self, part: Part) -> None:
-        """Store a part of a trail; `TrailConflict` when that version exists. Version 0 decides what becomes of the run."""
+        """Store a part of a trail; `TrailConflict` when that version exists. Version 0 decides the run."""
         ...
 
     async def read(self, run_id: str) -> Trail | None:
@@ -137,7 +148,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Strategy(Protocol):
-    """A way to put the target back. Entry-point group `atdm.strategies`; the value is a factory that takes `Services`."""
+    """A way to put the target back. Entry-point group `atdm.strategies`; the value is a factory from `Services`."""
 
     async def apply(self, order: Order) -> Mapping[str, Any]:
         """Do it, record it, and answer what was done."""

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
-from atdm_core.errors import AtdmError, DomainNotFound, InvalidRequest, PackInvalid, PackNotFound, ScenarioNotFound
+from atdm_core.errors import (
+    AtdmError,
+    DomainNotFound,
+    InvalidRequest,
+    PackInvalid,
+    PackNotFound,
+    ScenarioNotFound,
+)
 from atdm_core.pack import Pack
 from atdm_core.protocols import Planner, Services, Strategy
 from atdm_core.values import Request
@@ -31,21 +38,17 @@ class Registry:
         return sorted(self._given if self._given is not None else self._points("atdm.packs"))
 
     def pack(self, name: str) -> Pack:
-        """The pack of this name; `PackNotFound` lists what is installed, `PackInvalid` says why a pack cannot be used."""
+        """The pack of this name; `PackNotFound` lists what is installed, `PackInvalid` says why it cannot be used."""
         if name in self._broken:
             raise self._broken[name]
         if name not in self._loaded:
             if name not in self.pack_names() or self._given is not None:
                 raise PackNotFound(f"no pack {name!r}; installed: {', '.join(self.pack_names()) or 'none'}", pack=name)
-            point = self._points("atdm.packs")[name]
             try:
-                pack = _load(point)
-                if not isinstance(pack, Pack) or pack.name != name:
-                    raise PackInvalid(f"the entry point {name!r} of {_owner(point)} is not a pack of that name", pack=name)
+                self._loaded[name] = _load_pack(self._points("atdm.packs")[name])
             except PackInvalid as error:
                 self._broken[name] = error
                 raise
-            self._loaded[name] = pack
         return self._loaded[name]
 
     def packs(self) -> tuple[dict[str, Pack], dict[str, str]]:
@@ -75,7 +78,8 @@ class Registry:
         if len(owners) > 1:
             names = [pack.name for pack in owners]
             raise InvalidRequest(
-                f"several domains have a scenario {request.scenario!r}: name one of {', '.join(names)} in 'domain'", known=names
+                f"several domains have a scenario {request.scenario!r}: name one of {', '.join(names)} in 'domain'",
+                known=names,
             )
         if not owners:
             known = [scenario for pack in usable.values() for scenario in pack.scenarios]
@@ -112,7 +116,7 @@ def _found(group: str) -> dict[str, EntryPoint]:
     for point in entry_points(group=group):
         if point.name in found and point.value != found[point.name].value:
             raise PackInvalid(
-                f"{_owner(found[point.name])} and {_owner(point)} both provide {point.name!r} in {group}: uninstall one of them"
+                f"{_owner(found[point.name])} and {_owner(point)} both provide {point.name!r} in {group}: uninstall one"
             )
         found[point.name] = point
     return found
@@ -122,7 +126,18 @@ def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
     except Exception as error:  # a plug-in's import may raise anything, and the others must still work
-        raise PackInvalid(f"{point.name!r} of {_owner(point)} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise PackInvalid(
+            f"{point.name!r} of {_owner(point)} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _load_pack(point: EntryPoint) -> Pack:
+    pack = _load(point)
+    if not isinstance(pack, Pack) or pack.name != point.name:
+        raise PackInvalid(
+            f"the entry point {point.name!r} of {_owner(point)} is not a pack of that name", pack=point.name
+        )
+    return pack
 
 
 def _owner(point: EntryPoint) -> str:

@@ -23,7 +23,7 @@ class ResetRun:
         self._services = services
 
     async def apply(self, order: Order) -> Mapping[str, Any]:
-        """The `ResetOutcome`. `RunNotFound`; `TokenMismatch` (recorded, nothing deleted); a `TargetError` (recorded)."""
+        """The `ResetOutcome`. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
         run_id = check_id(order.options["run_id"])
         row = await self._services.catalog.find(run_id)
         trail = await self._services.log.read(run_id)
@@ -32,7 +32,8 @@ class ResetRun:
         if not same_token(order.options["cleanup_token"], row.token_sha256):
             await append_events(self._services, run_id, lambda trail: _reject(trail, order.invoker))
             raise TokenMismatch(
-                "this cleanup token does not belong to this run; use the one its answer carried", run_id=run_id
+                "this cleanup token does not belong to this run; use the one its answer carried",
+                run_id=run_id,
             )
         if run_status(trail.events) == "cleaned":
             return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
@@ -44,7 +45,7 @@ class ResetRun:
 
 
 async def wipe(services: Services, run_id: str, invoker: str) -> Deletion | None:
-    """Record that the run is being reset, delete its rows, and record what came of it; None when it was clean already."""
+    """Record that the run is being reset, delete its rows, record what came of it; None when it was clean already."""
     started = await append_events(services, run_id, lambda trail: _start(trail, invoker))
     if started is None:
         return None

@@ -93,9 +93,17 @@ def validator(
     def rule(function: Callable[..., Mask]) -> Rule:
         message = (function.__doc__ or "").strip().partition("\n")[0]
         if not message:
-            raise PackInvalid(f"validator {name}: the function needs a docstring, which is what users read when it rejects")
+            raise PackInvalid(
+                f"validator {name}: the function needs a docstring, which is what users read when it rejects"
+            )
         return Rule(
-            name=name, message=message, function=function, over=over, beside=beside, broken_when=broken_when, shows=shows
+            name=name,
+            message=message,
+            function=function,
+            over=over,
+            beside=beside,
+            broken_when=broken_when,
+            shows=shows,
         )
 
     return rule
@@ -111,7 +119,10 @@ def _finding(name: str, message: str, over: str, broken: int, rows: list[dict[st
     if not broken:
         return Finding(validator=name, ok=True, message=message)
     return Finding(
-        validator=name, ok=False, message=message, details={"entity": over, "broken_rows": broken, "rows": rows}
+        validator=name,
+        ok=False,
+        message=message,
+        details={"entity": over, "broken_rows": broken, "rows": rows},
     )
 
 

@@ -28,7 +28,7 @@ __all__ = ["Run"]
 
 
 class Run:
-    """One request on its way. Each method records one event of the trail, or makes one value of what is known so far."""
+    """One request on its way. Each method records one event of the trail, or makes one value of what is known."""
 
     def __init__(self, request: Request, caller: Caller, server_key: bytes, clock: Clock) -> None:
         self.id = new_id()
@@ -44,7 +44,10 @@ class Run:
         self.row_counts: Mapping[str, int] = {}
         self.trail = Trail(self.id, clock)
         self._clock = clock
-        self._record("request_received", inputs={"request": msgspec.to_builtins(request), "request_id": self.request_id})
+        self._record(
+            "request_received",
+            inputs={"request": msgspec.to_builtins(request), "request_id": self.request_id},
+        )
 
     def planned(self, plan: Plan) -> None:
         """The planner has chosen the steps."""
@@ -81,7 +84,10 @@ class Run:
         if isinstance(error, AtdmError):
             cause = {"code": error.code, "message": error.message, "details": dict(error.details)}
         else:
-            cause = {"code": "INTERNAL_ERROR", "message": f"{type(error).__name__} while the run was being served"}
+            cause = {
+                "code": "INTERNAL_ERROR",
+                "message": f"{type(error).__name__} while the run was being served",
+            }
         self._record("seed_failed", status="rolled_back", outputs={"error": cause})
 
     def recorded(self, outcome: Outcome) -> None:
@@ -106,7 +112,9 @@ class Run:
 
     def catalog_row(self, plan: Plan, status: RunStatus, outcome: Outcome | None = None) -> CatalogRow:
         """The run's row of the catalog."""
-        answer = outcome and msgspec.structs.replace(outcome, cleanup=msgspec.structs.replace(outcome.cleanup, cleanup_token=""))
+        answer = outcome and msgspec.structs.replace(
+            outcome, cleanup=msgspec.structs.replace(outcome.cleanup, cleanup_token="")
+        )
         return CatalogRow(
             test_run_id=self.id,
             request_id=self.request_id,
@@ -141,7 +149,12 @@ class Run:
         """The mark that the request has ended in `state`."""
         head = self.trail.head.hex()
         return Mark(
-            kind="close", run_id=self.id, at=self._clock(), state=state, row_counts=dict(self.row_counts), head=head
+            kind="close",
+            run_id=self.id,
+            at=self._clock(),
+            state=state,
+            row_counts=dict(self.row_counts),
+            head=head,
         )
 
     def _judged(self, action: str, findings: Sequence[Finding], **event: Any) -> None:

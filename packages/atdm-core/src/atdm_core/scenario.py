@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import yaml
@@ -17,7 +17,7 @@ LARGEST_FILE = 64 * 1024  # bytes
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a request asks for by name. `generators` are the steps in order; `linked_requirement_ids` may be empty, not absent."""
+    """What a request asks for by name: steps in order. `linked_requirement_ids` may be empty, not absent."""
 
     scenario_id: str
     description: str
@@ -25,7 +25,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     validators: tuple[str, ...]
     linked_requirement_ids: tuple[str, ...]
     tags: tuple[str, ...] = ()
-    default_constraints: Mapping[str, ConstraintValue] = field(default_factory=dict)
+    default_constraints: Mapping[str, ConstraintValue] = field(default_factory=dict[str, ConstraintValue])
 
 
 def load_scenarios(folder: Traversable) -> tuple[Scenario, ...]:
@@ -47,38 +47,43 @@ def parse_scenario(text: bytes, file: str) -> Scenario:
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_StrictLoader)):
             raise ScenarioInvalid(f"{file}: aliases are not allowed; write the value out", file=file)
-        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader, made stricter
+        content: object = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader, made stricter
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ScenarioInvalid(f"{file}: {error}", file=file) from error
-    if isinstance(content, dict) and isinstance(content.get("generators"), list):
-        content["generators"] = [_step(entry, file) for entry in content["generators"]]
+    if isinstance(content, dict):
+        written = cast("dict[object, object]", content)
+        steps = written.get("generators")
+        if isinstance(steps, list):
+            content = {**written, "generators": [_step(step, file) for step in cast("list[object]", steps)]}
     try:
         return msgspec.convert(content, Scenario)
     except msgspec.ValidationError as error:
         raise ScenarioInvalid(f"{file}: {error}", file=file) from error
 
 
-def _step(entry: Any, file: str) -> Any:
+def _step(step: object, file: str) -> dict[str, object]:
     """`generate_claim`, or `generate_claim: {claim_status: denied}`."""
-    if isinstance(entry, str):
-        return {"generator": entry}
-    if isinstance(entry, dict) and len(entry) == 1:
-        (generator, arguments), *_ = entry.items()
+    if isinstance(step, str):
+        return {"generator": step}
+    if isinstance(step, dict) and len(step := cast("dict[object, object]", step)) == 1:
+        ((generator, arguments),) = step.items()
         return {"generator": generator, "arguments": arguments or {}}
     raise ScenarioInvalid(
-        f"{file}: generators: {entry!r} is neither a name nor one name with arguments", file=file, key="generators"
+        f"{file}: generators: {step!r} is neither a name nor one name with arguments", file=file, key="generators"
     )
 
 
 class _StrictLoader(yaml.SafeLoader):
     """YAML's safe loader, which also refuses a key that stands twice."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's
         """See `yaml.SafeLoader`."""
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)

@@ -56,12 +56,18 @@ class Undo:
 
     async def _undo(self, trail: Trail, row: CatalogRow) -> None:
         if not await self._decide(trail, row):
-            # The record of a ready run had reached the store although its answer was lost: the rows go the ordinary way.
+            # The record of a ready run reached the store although its answer was lost: the rows go the ordinary way.
             await wipe(self._services, trail.run_id, row.invoker)
             return
         await self._services.target.delete(trail.run_id)
         await self._services.log.note(
-            Mark(kind="close", run_id=trail.run_id, at=self._services.clock(), state="rolled_back", head=trail.head.hex())
+            Mark(
+                kind="close",
+                run_id=trail.run_id,
+                at=self._services.clock(),
+                state="rolled_back",
+                head=trail.head.hex(),
+            )
         )
 
     async def _decide(self, trail: Trail, row: CatalogRow) -> bool:

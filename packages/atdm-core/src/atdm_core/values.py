@@ -53,7 +53,7 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True):
 
     scenario: Annotated[str, Meta(min_length=1, max_length=128)]
     domain: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
-    constraints: dict[str, ConstraintValue] = field(default_factory=dict)
+    constraints: dict[str, ConstraintValue] = field(default_factory=dict[str, ConstraintValue])
     seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] | None = None
     delivery: Delivery = Delivery()
     as_of: date | None = None
@@ -75,7 +75,7 @@ class Step(Struct, frozen=True):
     """One step of a plan or scenario: a generator, and arguments that override the request's constraints for it."""
 
     generator: str
-    arguments: Mapping[str, ConstraintValue] = field(default_factory=dict)
+    arguments: Mapping[str, ConstraintValue] = field(default_factory=dict[str, ConstraintValue])
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -116,12 +116,12 @@ class Bundle(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What a validator found: ok, or the rows that break its rule (their number, and a few with the columns to look at)."""
+    """What a validator found: ok, or the rows that break its rule (how many, and a few with the columns to look at)."""
 
     validator: str
     ok: bool
     message: str
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -132,9 +132,9 @@ class Event(Struct, frozen=True, kw_only=True):
     test_run_id: str
     invoker: str
     action: str
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     tools_called: tuple[str, ...] = ()
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     status: str = "ok"
     reviewer_decision: Literal["approved", "rejected"] | None = None
     schema_version: str = "1"
@@ -144,7 +144,7 @@ class SeedReceipt(Struct, frozen=True, kw_only=True):
     """What the target says it wrote: rows by table, and the real keys of symbolic ones."""
 
     row_counts: Mapping[str, int]
-    keys: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict[str, Any])
     expires_at: datetime | None = None
 
 
@@ -201,7 +201,7 @@ class ResetOutcome(Struct, frozen=True, kw_only=True):
 
 
 class CatalogRow(Struct, frozen=True, kw_only=True):
-    """One row of the catalog: what was asked for and what came of it. `answer` is the outcome as JSON, without its token."""
+    """One row of the catalog: what was asked for, and what came of it. `answer`: outcome (JSON) without its token."""
 
     test_run_id: str
     request_id: str

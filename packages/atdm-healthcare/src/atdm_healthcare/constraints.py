@@ -37,13 +37,13 @@ CONSTRAINTS = (
     ),
     Constraint(
         name="procedure_code",
-        description="What was done: an office visit (99213, 99214), a brain MRI (70553), or a code that does not exist (00000).",
+        description="What was done: an office visit (99213, 99214), a brain MRI (70553), or no code at all (00000).",
         allowed=("99213", "99214", "70553", "00000"),
         default="99213",
     ),
     Constraint(
         name="diagnosis_code",
-        description="Why: a check-up (Z00.00), back pain (M54.5), headache (R51), or a code that does not exist (ZZZ.99).",
+        description="Why: a check-up (Z00.00), back pain (M54.5), headache (R51), or no code at all (ZZZ.99).",
         allowed=("Z00.00", "M54.5", "R51", "ZZZ.99"),
         default="Z00.00",
     ),

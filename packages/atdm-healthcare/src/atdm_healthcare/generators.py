@@ -6,7 +6,16 @@ from typing import Any
 
 from atdm_core import Draw, Generator, Pool, generator
 from atdm_healthcare.entities import INVALID_DIAGNOSES, INVALID_PROCEDURES
-from atdm_healthcare.pools import CITIES, CLINICS, FIRST_NAMES, LAST_NAMES, PLANS, PROVIDER_NUMBERS, STREETS, ZIPS
+from atdm_healthcare.pools import (
+    CITIES,
+    CLINICS,
+    FIRST_NAMES,
+    LAST_NAMES,
+    PLANS,
+    PROVIDER_NUMBERS,
+    STREETS,
+    ZIPS,
+)
 
 __all__ = ["GENERATORS"]
 

@@ -1,15 +1,14 @@
 """The application: settings in, Litestar out."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import structlog
-from litestar import Litestar, Router
+from litestar import Litestar, Router, static_files
 from litestar.di import Provide
-from litestar.static_files import create_static_files_router
 
 from atdm_core import AtdmError, Engine, Registry
 from atdm_core.fixtures import FixtureFolder
@@ -17,7 +16,14 @@ from atdm_server.authorization import require_bearer
 from atdm_server.http_target import HttpTarget
 from atdm_server.request_log import RequestLog, configure_logging
 from atdm_server.responses import ERROR_HANDLERS
-from atdm_server.routes import audit_routes, catalog_routes, docs_config, health_routes, openapi_json, test_data_routes
+from atdm_server.routes import (
+    audit_routes,
+    catalog_routes,
+    docs_config,
+    health_routes,
+    openapi_json,
+    test_data_routes,
+)
 from atdm_server.settings import Settings
 from atdm_server.store import ObjectAuditLog, ObjectCatalog, ObjectClaims, open_stores
 
@@ -50,7 +56,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     )
 
     @asynccontextmanager
-    async def serving(_: Litestar) -> AsyncIterator[None]:
+    async def serving(_: Litestar) -> AsyncGenerator[None]:
         # What lives now lives for ever: keep the collector from walking it under load.
         registry.packs()
         gc.collect()
@@ -63,18 +69,24 @@ def create_app(settings: Settings | None = None) -> Litestar:
     guarded = [require_bearer(settings.api_token)]
     app = Litestar(
         route_handlers=[
-            Router("/test-data", route_handlers=test_data_routes, guards=guarded, tags=["test data"], security=[{"token": []}]),
+            Router(
+                "/test-data",
+                route_handlers=test_data_routes,
+                guards=guarded,
+                tags=["test data"],
+                security=[{"token": []}],
+            ),
             Router("/audit", route_handlers=audit_routes, tags=["audit"]),
             Router("/catalog", route_handlers=catalog_routes, tags=["catalog"]),
             *health_routes,
             openapi_json,
-            create_static_files_router("/static", directories=[_STATIC], include_in_schema=False),
+            static_files.create_static_files_router("/static", directories=[_STATIC], include_in_schema=False),
         ],
         dependencies={
             "engine": Provide(lambda: engine, sync_to_thread=False),
             "log": Provide(lambda: log, sync_to_thread=False),
         },
-        exception_handlers=ERROR_HANDLERS,
+        exception_handlers={**ERROR_HANDLERS},
         lifespan=[serving],
         openapi_config=docs_config(),
         request_max_body_size=BODY_LIMIT,

@@ -1,4 +1,4 @@
-"""The target over HTTP: one pooled client for the life of the process. The contract is docs/reference/target-contract.md."""
+"""The target over HTTP: one pooled client for the life of the process (docs/reference/target-contract.md)."""
 
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -22,7 +22,11 @@ class HttpTarget:
         """`url` without a slash at its end; `timeout` in seconds, for connecting and for each answer."""
         self._url = url
         self._http = httpx2.AsyncClient(
-            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=timeout, limits=_POOL, trust_env=False
+            base_url=url,
+            headers={"authorization": f"Bearer {token}"},
+            timeout=timeout,
+            limits=_POOL,
+            trust_env=False,
         )
 
     async def seed(self, bundle: Bundle, ttl_seconds: int | None) -> SeedReceipt:
@@ -48,7 +52,12 @@ class HttpTarget:
         await self._http.aclose()
 
     async def _call(
-        self, method: str, run_id: str, answer: type[_T], refusal: type[TargetError], content: bytes | None = None
+        self,
+        method: str,
+        run_id: str,
+        answer: type[_T],
+        refusal: type[TargetError],
+        content: bytes | None = None,
     ) -> _T:
         response = await self._send(method, f"/internal/runs/{run_id}", content)
         if response.is_success:
@@ -58,7 +67,10 @@ class HttpTarget:
                 raise refusal(f"the target at {self._url} answered in another language: {error}") from error
         code, message, details = _error_of(response)
         raise refusal(
-            f"the target refused: {message}", target_status=response.status_code, target_code=code, target_details=details
+            f"the target refused: {message}",
+            target_status=response.status_code,
+            target_code=code,
+            target_details=details,
         )
 
     async def _send(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
@@ -71,7 +83,9 @@ class HttpTarget:
             ) from error
         except httpx2.TransportError as error:
             reason = str(error) or type(error).__name__
-            raise TargetUnreachable(f"the target at {self._url} cannot be reached ({reason}); is it running?") from error
+            raise TargetUnreachable(
+                f"the target at {self._url} cannot be reached ({reason}); is it running?"
+            ) from error
 
 
 def _error_of(response: httpx2.Response) -> tuple[str, str, dict[str, Any]]:

@@ -10,7 +10,9 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from atdm_core.ids import new_id
 
-__all__ = ["RequestLog", "configure_logging"]
+__all__ = ["RUN_ID", "RequestLog", "configure_logging"]
+
+RUN_ID: Final = "test_run_id"  # where a handler leaves the run that it made, in the state of the request
 
 LONGEST_HEADER: Final = 255  # characters of a header that go into a line
 
@@ -46,6 +48,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})
         started = time.perf_counter()
         request_id = new_id()
         status = 500
@@ -63,7 +66,7 @@ class RequestLog:
             _log.info(
                 "http_request",
                 request_id=request_id,
-                test_run_id=_run_id(scope["path"]),
+                test_run_id=scope["state"].get(RUN_ID) or _run_in(scope["path"]),
                 method=scope["method"],
                 path=scope["path"],
                 status=status,
@@ -77,7 +80,7 @@ def _invoker(scope: Scope) -> str:
     return headers.get(b"x-atdm-invoker", b"unknown").decode("latin-1")[:LONGEST_HEADER]
 
 
-def _run_id(path: str) -> str | None:
+def _run_in(path: str) -> str | None:
     """The run that a path names: `/audit/runs/<run>`, `/test-data/runs/<run>/reset`."""
     _, found, rest = path.partition("/runs/")
     return rest.partition("/")[0] if found else None

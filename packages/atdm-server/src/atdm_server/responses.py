@@ -1,6 +1,6 @@
 """Every error as one JSON shape: ATDM's own, the framework's and the unforeseen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
@@ -8,12 +8,12 @@ import msgspec
 import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.types import ExceptionHandlersMap
 
 from atdm_core import AtdmError, errors
 from atdm_server.errors import AuthRequired, NotReady
+from atdm_server.request_log import RUN_ID
 
-__all__ = ["ERROR_HANDLERS", "STATUS_OF", "ErrorBody", "ErrorContent", "error_response"]
+__all__ = ["ERROR_HANDLERS", "STATUS_OF", "AnyRequest", "ErrorBody", "ErrorContent", "error_response", "status_of"]
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 
@@ -65,6 +65,7 @@ def error_response(
     status: int,
     code: str,
     message: str,
+    *,
     details: Mapping[str, Any] | None = None,
     run_id: str | None = None,
     headers: Mapping[str, str] | None = None,
@@ -81,10 +82,13 @@ def status_of(error: AtdmError) -> int:
 
 def _refuse(request: AnyRequest, error: AtdmError) -> Response[ErrorBody]:
     status = status_of(error)
+    request.scope["state"][RUN_ID] = error.run_id
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("error", code=error.code, test_run_id=error.run_id, exc_info=error)
     headers = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return error_response(status, error.code, error.message, error.details, error.run_id, headers)
+    return error_response(
+        status, error.code, error.message, details=error.details, run_id=error.run_id, headers=headers
+    )
 
 
 def _refuse_as_framework(request: AnyRequest, error: HTTPException) -> Response[ErrorBody]:
@@ -99,7 +103,7 @@ def _refuse_as_framework(request: AnyRequest, error: HTTPException) -> Response[
     }.get(status, error.detail)
     details = {"errors": error.extra} if error.extra else {}
     code = _FRAMEWORK_CODES.get(status, status.name)
-    return error_response(status, code, message, details, headers=error.headers)
+    return error_response(status, code, message, details=details, headers=error.headers)
 
 
 def _fault(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
@@ -108,7 +112,7 @@ def _fault(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
     return error_response(500, "INTERNAL_ERROR", "the server failed; its log says why")
 
 
-ERROR_HANDLERS: Final[ExceptionHandlersMap] = {
+ERROR_HANDLERS: Final[Mapping[type[Exception], Callable[[AnyRequest, Any], Response[ErrorBody]]]] = {
     AtdmError: _refuse,
     HTTPException: _refuse_as_framework,
     Exception: _fault,

@@ -75,7 +75,11 @@ def _server_key(environment: Mapping[str, str]) -> bytes:
         except OSError as error:
             raise SettingsInvalid(f"ATDM_SERVER_KEY_FILE cannot be read: {error}") from error
     else:
-        key = _needed(environment, "ATDM_SERVER_KEY", "the key that cleanup tokens are made with (or ATDM_SERVER_KEY_FILE)")
+        key = _needed(
+            environment,
+            "ATDM_SERVER_KEY",
+            "the key that cleanup tokens are made with (or ATDM_SERVER_KEY_FILE)",
+        )
     if len(key) < SHORTEST_SECRET:
         raise SettingsInvalid(f"the server key is too weak: use at least {SHORTEST_SECRET} characters")
     return key.encode()

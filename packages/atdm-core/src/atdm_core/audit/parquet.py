@@ -55,6 +55,4 @@ def decode_entries(data: bytes) -> tuple[Entry, ...]:
         table = pq.read_table(pa.BufferReader(data), columns=["seq", "body", "previous", "hash"])
     except (pa.ArrowException, OSError) as error:
         raise TrailBroken(f"not a readable trail: {error}") from error
-    return tuple(
-        Entry(row["seq"], row["body"].encode(), row["previous"], row["hash"]) for row in table.to_pylist()
-    )
+    return tuple(Entry(row["seq"], row["body"].encode(), row["previous"], row["hash"]) for row in table.to_pylist())

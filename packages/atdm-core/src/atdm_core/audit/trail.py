@@ -47,7 +47,7 @@ class Entry(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """The entries of a run that are stored together. Version 0 is the run object: its creation is the commit decision."""
+    """The entries of a run that are stored together. Creating version 0, the run object, is the commit decision."""
 
     run_id: str
     version: int
@@ -154,7 +154,8 @@ class Trail:
     def _check(self, entry: Entry) -> None:
         if entry.seq != len(self._entries):
             raise TrailBroken(
-                f"run {self.run_id}: entry {len(self._entries)} is missing, found {entry.seq}", run_id=self.run_id
+                f"run {self.run_id}: entry {len(self._entries)} is missing, found {entry.seq}",
+                run_id=self.run_id,
             )
         if entry.previous != self.head or entry.hash != chain_hash(entry.previous, entry.body):
             raise TrailBroken(f"run {self.run_id}: entry {entry.seq} does not match its hash", run_id=self.run_id)

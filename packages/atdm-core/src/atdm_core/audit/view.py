@@ -60,7 +60,10 @@ def view_trail(trail: Trail) -> TrailView:
     decided = next((event for event in events if event.action in _STATUS_OF_ACTION), events[-1])
     plan = outputs.get("plan_resolved", {}).get("plan")
     judged = outputs.get("validators_passed") or outputs.get("plan_rejected") or {}
-    reset = next((_RESET_STATUS_OF_ACTION[e.action] for e in reversed(events) if e.action in _RESET_STATUS_OF_ACTION), "none")
+    reset = next(
+        (_RESET_STATUS_OF_ACTION[e.action] for e in reversed(events) if e.action in _RESET_STATUS_OF_ACTION),
+        "none",
+    )
     return TrailView(
         run_id=trail.run_id,
         scenario_id=plan["scenario_id"] if plan else None,

@@ -69,11 +69,20 @@ class MemoryTarget:
             if taken or len(set(keys)) < len(keys):
                 raise SeedFailed(f"{name}: the key {(taken or keys)[0]!r} exists", run_id=bundle.run_id, status=409)
             for column, parent in table.entity.refs().items():
-                known = self._shared.get(parent, set()) | self.tables.get(parent, {}).keys() | _keys(bundle, records, parent)
-                dangling = [row[column] for row in records[name] if row[column] is not None and row[column] not in known]
+                known = (
+                    self._shared.get(parent, set())
+                    | self.tables.get(parent, {}).keys()
+                    | _keys(bundle, records, parent)
+                )
+                dangling = [
+                    row[column] for row in records[name] if row[column] is not None and row[column] not in known
+                ]
                 if dangling:
                     raise SeedFailed(
-                        f"{name}.{column}: no {parent} {dangling[0]!r}", run_id=bundle.run_id, status=422, table=name
+                        f"{name}.{column}: no {parent} {dangling[0]!r}",
+                        run_id=bundle.run_id,
+                        status=422,
+                        table=name,
                     )
 
 

@@ -66,7 +66,10 @@ class PackContract:
             steps = {name: len(tables) for name, tables in shards[0].tables.items()}
             for entity, rows in whole.items():
                 if steps[entity] == 1:
-                    assert rows == [row for shard in shards for row in shard.records()[entity]], (scenario_id, entity)
+                    assert rows == [row for shard in shards for row in shard.records()[entity]], (
+                        scenario_id,
+                        entity,
+                    )
 
     def test_references_resolve(self) -> None:
         """Every reference of a bundle is to a row that the bundle made before, or to a shared row."""
@@ -75,7 +78,11 @@ class PackContract:
             for entity, table in generate(self.pack, self.plan(scenario_id), "run").whole().items():
                 for column, parent in table.entity.refs().items():
                     if not self._entity(parent).reference:
-                        assert set(values(table[column])) <= made.get(parent, set()), (scenario_id, entity, column)
+                        assert set(values(table[column])) <= made.get(parent, set()), (
+                            scenario_id,
+                            entity,
+                            column,
+                        )
                 made[entity] = set(values(table.key_column))
 
     def test_nothing_looks_real(self) -> None:
@@ -101,7 +108,11 @@ class PackContract:
 def _values(bundle: Bundle) -> dict[str, list[dict[str, Any]]]:
     entities = {name: tables[0].entity for name, tables in bundle.tables.items()}
     hidden = {
-        name: {entity.key, entity.run_column, *(c for c, parent in entity.refs().items() if parent in entities)}
+        name: {
+            entity.key,
+            entity.run_column,
+            *(c for c, parent in entity.refs().items() if parent in entities),
+        }
         for name, entity in entities.items()
     }
     return {

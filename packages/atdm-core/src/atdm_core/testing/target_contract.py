@@ -173,7 +173,7 @@ def _nonzero(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _with_dangling_reference(bundle: Bundle) -> Bundle:
-    name, tables = next((n, t) for n, t in reversed(bundle.tables.items()) if t[0].entity.refs())
+    name, tables = next((n, t) for n, t in reversed(list(bundle.tables.items())) if t[0].entity.refs())
     table = tables[0]
     column = next(iter(table.entity.refs()))
     broken = Table(table.entity, {**table.columns, column: constant("no-such-row", len(table))})

@@ -5,4 +5,11 @@ from atdm_server.routes.docs import docs_config, openapi_json
 from atdm_server.routes.health import health_routes
 from atdm_server.routes.runs import audit_routes, test_data_routes
 
-__all__ = ["audit_routes", "catalog_routes", "docs_config", "health_routes", "openapi_json", "test_data_routes"]
+__all__ = [
+    "audit_routes",
+    "catalog_routes",
+    "docs_config",
+    "health_routes",
+    "openapi_json",
+    "test_data_routes",
+]

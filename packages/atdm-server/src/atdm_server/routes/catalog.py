@@ -124,7 +124,10 @@ def _scenarios(pack: Pack) -> list[ScenarioEntry]:
 def _constraints(pack: Pack) -> dict[str, ConstraintEntry]:
     return {
         name: ConstraintEntry(
-            type=constraint.type, allowed=constraint.allowed, default=constraint.default, description=constraint.description
+            type=constraint.type,
+            allowed=constraint.allowed,
+            default=constraint.default,
+            description=constraint.description,
         )
         for name, constraint in pack.constraints.items()
     }

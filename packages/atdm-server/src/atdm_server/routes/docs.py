@@ -23,7 +23,7 @@ _PAGE: Final = b"""<!doctype html>
   <script type="module" src="/static/rapidoc/rapidoc-min.js"></script>
 </head>
 <body>
-  <rapi-doc spec-url="/openapi.json" load-fonts="false" render-style="read" show-header="false" theme="light"></rapi-doc>
+  <rapi-doc spec-url="/openapi.json" load-fonts="false" render-style="read" show-header="false"></rapi-doc>
 </body>
 </html>
 """
@@ -32,7 +32,7 @@ _PAGE: Final = b"""<!doctype html>
 class OfflineDocs(OpenAPIRenderPlugin):
     """RapiDoc from our own static files; the framework's page would load fonts and scripts from the internet."""
 
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002 - the framework's signature
         """The page; it fetches the description itself."""
         return _PAGE
 

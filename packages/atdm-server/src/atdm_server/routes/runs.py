@@ -10,6 +10,8 @@ from litestar.types import ControllerRouterHandler
 
 from atdm_core import Caller, Engine, Outcome, Request, ResetOutcome
 from atdm_core.audit import TrailView
+from atdm_server.request_log import RUN_ID
+from atdm_server.responses import AnyRequest
 from atdm_server.store import ObjectAuditLog
 
 __all__ = ["audit_routes", "test_data_routes"]
@@ -29,11 +31,14 @@ class ResetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def request_data(
     data: JSONBody[Request],
     engine: NamedDependency[Engine],
+    request: AnyRequest,
     invoker: InvokerHeader = "unknown",
     idempotency_key: Annotated[IdempotencyKey | None, HeaderParameter(name="Idempotency-Key")] = None,
 ) -> Outcome:
     """Ask for data by intent: plan, generate, validate, seed and record it, all or nothing."""
-    return await engine.request(data, Caller(invoker=invoker, idempotency_key=idempotency_key))
+    outcome = await engine.request(data, Caller(invoker=invoker, idempotency_key=idempotency_key))
+    request.scope["state"][RUN_ID] = outcome.test_run_id
+    return outcome
 
 
 @post("/runs/{run_id:str}/reset", status_code=200)

@@ -7,4 +7,12 @@ from atdm_server.store.disk import DiskStore
 from atdm_server.store.objects import ObjectStore, open_stores
 from atdm_server.store.remote import RemoteStore
 
-__all__ = ["DiskStore", "ObjectAuditLog", "ObjectCatalog", "ObjectClaims", "ObjectStore", "RemoteStore", "open_stores"]
+__all__ = [
+    "DiskStore",
+    "ObjectAuditLog",
+    "ObjectCatalog",
+    "ObjectClaims",
+    "ObjectStore",
+    "RemoteStore",
+    "open_stores",
+]

@@ -6,7 +6,7 @@ writers only), and the folder is synced. Network file systems promise less than 
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -56,7 +56,9 @@ class DiskStore:
         try:
             return await asyncio.to_thread(function, *args, **kwargs)
         except OSError as error:
-            raise StoreUnavailable(f"the object store at {self.url} cannot be used: {error.strerror or error}") from error
+            raise StoreUnavailable(
+                f"the object store at {self.url} cannot be used: {error.strerror or error}"
+            ) from error
 
     def _create(self, key: str, data: bytes) -> bool:
         path = self._folder / key
@@ -88,7 +90,7 @@ class DiskStore:
         return sorted(path.relative_to(self._folder).as_posix() for path in files)
 
     @contextmanager
-    def _written(self, data: bytes) -> Iterator[Path]:
+    def _written(self, data: bytes) -> Generator[Path]:
         _make_folder(self._unfinished)
         path = self._unfinished / uuid4().hex
         try:

@@ -15,7 +15,7 @@ CATALOG = "atdm-catalog"
 
 
 class ObjectStore(Protocol):
-    """Objects by key (`a/b/c`). What a method has accepted is on stable storage; `StoreUnavailable` when nobody knows."""
+    """Objects by key (`a/b/c`). What a method accepted is on stable storage; `StoreUnavailable` when nobody knows."""
 
     @property
     def url(self) -> str:

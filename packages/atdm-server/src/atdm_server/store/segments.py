@@ -19,7 +19,12 @@ from atdm_server.store.objects import ObjectStore
 __all__ = ["SegmentLog"]
 
 _SCHEMA = pa.schema(
-    [("kind", pa.string()), ("test_run_id", pa.string()), ("at", pa.timestamp("us", tz="UTC")), ("body", pa.string())]
+    [
+        ("kind", pa.string()),
+        ("test_run_id", pa.string()),
+        ("at", pa.timestamp("us", tz="UTC")),
+        ("body", pa.string()),
+    ]
 )
 
 
@@ -72,7 +77,12 @@ class SegmentLog:
 
 def _encode(marks: list[Mark], previous: bytes) -> bytes:
     rows = [
-        {"kind": mark.kind, "test_run_id": mark.run_id, "at": mark.at, "body": msgspec.json.encode(mark).decode()}
+        {
+            "kind": mark.kind,
+            "test_run_id": mark.run_id,
+            "at": mark.at,
+            "body": msgspec.json.encode(mark).decode(),
+        }
         for mark in marks
     ]
     schema = _SCHEMA.with_metadata({"previous_sha256": previous.hex()})
