@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_api import FakeApi, serve_fake_api
+
+from tests.unit.atdm.fake_api import FakeApi, serve_fake_api
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ It seeds and resets by remembering run ids, keeps every exchange in `exchanges`,
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,7 +75,7 @@ class FakeApi:
     connections: int = 0
     runs: int = 0
 
-    def answer(self, exchange: Exchange) -> tuple[int, object]:
+    def answer(self, exchange: Exchange) -> tuple[int, object]:  # noqa: PLR0911 - one line for each route
         """Status and body for one request: an override where there is one, the contract's otherwise."""
         for (method, path), canned in self.answers.items():
             if exchange.method == method and exchange.path.startswith(path):
@@ -112,9 +112,7 @@ class FakeApi:
             "status": "ready",
             "data": {"member_id": f"m-{run_id}", "claim_id": f"claim-{run_id}"},
             "fixtures": {
-                "playwright": f"/fixtures/{run_id}.json"
-                if delivery.get("return_playwright_fixture")
-                else None,
+                "playwright": f"/fixtures/{run_id}.json" if delivery.get("return_playwright_fixture") else None,
                 "pytest": None,
             },
             "cleanup": {
@@ -123,6 +121,8 @@ class FakeApi:
                 "expires_at": "2026-11-23T00:00:00Z",
             },
             "seed": wish.get("seed", 4711),
+            "as_of": wish.get("as_of", "2026-02-28"),
+            "audit_head": "0" * 64,
         }
         if delivery.get("return_records"):
             answer["records"] = {"member": [{"member_id": f"m-{run_id}", "plan_id": None}]}
@@ -186,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the parent names it
         """Stay silent: the tests look at `exchanges`."""
 
     def _serve(self) -> None:
@@ -222,7 +222,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve_fake_api() -> Iterator[FakeApi]:
+def serve_fake_api() -> Generator[FakeApi]:
     """Serve a fresh FakeApi on a free port of the loopback until the block ends."""
     api = FakeApi()
     with _Server(api) as server:

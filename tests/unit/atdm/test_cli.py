@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_api import FakeApi
 
 from atdm import __version__
 from atdm.cli import main
+from tests.unit.atdm.fake_api import FakeApi
 
 Captured = pytest.CaptureFixture[str]
 

@@ -10,12 +10,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from fake_api import FakeApi, refusal
 
 import atdm
 from atdm.client import AtdmClient
 from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnexpectedAnswer, AtdmUnreachable
 from atdm.settings import DEFAULT_API_URL, read_settings
+from tests.unit.atdm.fake_api import FakeApi, refusal
 
 
 def closed_port() -> int:
@@ -97,9 +97,9 @@ def test_reads(api: FakeApi) -> None:
 
         assert client.get_audit(run_id)["run_id"] == run_id
         assert client.get_scenarios()["scenarios"][0]["scenario_id"] == "active_member_clean"
-        assert [
-            run["test_run_id"] for run in client.list_runs(scenario="active_member_clean", limit=5)["runs"]
-        ] == [run_id]
+        assert [run["test_run_id"] for run in client.list_runs(scenario="active_member_clean", limit=5)["runs"]] == [
+            run_id
+        ]
         assert api.exchanges[-1].query == {"scenario": ["active_member_clean"], "limit": ["5"]}
         assert client.audit_url(run_id) == f"{api.url}/audit/runs/{run_id}"
 
@@ -121,9 +121,7 @@ def test_threads_may_share_a_client(api: FakeApi) -> None:
     assert len({answer["test_run_id"] for answer in answers}) == 8
 
 
-def test_the_invoker_is_the_user_of_the_machine_by_default(
-    api: FakeApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_invoker_is_the_user_of_the_machine_by_default(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an invoker the login name is sent, in characters that a header can carry."""
     monkeypatch.setenv("LOGNAME", "zoë")
     with AtdmClient(api.url) as client:
@@ -146,16 +144,14 @@ def test_a_refusal_carries_status_code_details_and_body(api: FakeApi) -> None:
 
 def test_a_detail_that_the_message_tells_is_not_told_twice() -> None:
     """A list that the sentence already spells out does not follow it again."""
-    told = AtdmClientError(
-        "no scenario 'x'; known: a, b", code="X", details={"known": ["a", "b"], "scenario": "x"}
-    )
+    told = AtdmClientError("no scenario 'x'; known: a, b", code="X", details={"known": ["a", "b"], "scenario": "x"})
 
     assert told.untold_details() == []
 
 
 def test_a_refusal_names_its_run(api: FakeApi) -> None:
     """A run that was rejected or undone is known by its id, so that its trail can be read."""
-    body = {
+    body: dict[str, object] = {
         "error": {
             "code": "SEED_FAILED",
             "message": "the target refused",
@@ -268,7 +264,7 @@ def test_a_token_that_no_header_can_carry_is_refused() -> None:
 
 
 def test_the_library_needs_neither_cli_nor_pytest() -> None:
-    """Importing the client loads httpx2 and nothing of cyclopts, rich or pytest; importing the package not even that."""
+    """Importing the client loads httpx2 and nothing of cyclopts, rich or pytest; the bare package not even that."""
     code = (
         "import sys, atdm\n"
         "assert 'httpx2' not in sys.modules\n"
@@ -276,9 +272,7 @@ def test_the_library_needs_neither_cli_nor_pytest() -> None:
         "loaded = {'cyclopts', 'rich', 'pytest'} & set(sys.modules)\n"
         "sys.exit(f'loaded {loaded}' if loaded else 0)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, check=False, text=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True, timeout=60)
 
     assert (done.returncode, done.stderr) == (0, "")
 

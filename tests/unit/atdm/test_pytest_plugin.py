@@ -1,7 +1,8 @@
 """The pytest plugin, through pytest's own tester: real sessions against a fake API."""
 
 import pytest
-from fake_api import FakeApi, refusal
+
+from tests.unit.atdm.fake_api import FakeApi, refusal
 
 PLAIN = "[pytest]\naddopts = -p no:asyncio -p no:hypothesispytest -p no:cacheprovider\n"
 USE = "from atdm.pytest import atdm_scenario\n"
@@ -47,7 +48,6 @@ def test_wrong(atdm_data):
     result.assert_outcomes(failed=1)
     (run_id,) = configured_api.live
     assert configured_api.live[run_id] == "cleaned"
-    as_of = configured_api.exchanges[0].body["as_of"]
     result.stdout.fnmatch_lines(
         [
             "*- ATDM -*",
@@ -59,7 +59,7 @@ def test_wrong(atdm_data):
     )
     (line,) = [line for line in result.stdout.lines if line.startswith("repeat")]
     assert "constraints={'member_status': 'active'}" in line
-    assert f"as_of='{as_of}'" in line
+    assert "as_of='2026-02-28'" in line
     assert "seed_target=False" in line
     assert "seed=4711" in line
 
@@ -74,7 +74,7 @@ def test_the_repeat_line_repeats(configured_api: FakeApi, pytester: pytest.Pytes
     _ = pytester.runpytest("test_again.py")
 
     first_wish, again = [call.body for call in configured_api.exchanges if call.path == "/test-data/requests"]
-    assert again == {**first_wish, "seed": 4711}
+    assert again == {**first_wish, "seed": 4711, "as_of": "2026-02-28"}
 
 
 def test_passing_tests_say_nothing(configured_api: FakeApi, pytester: pytest.Pytester) -> None:
@@ -90,8 +90,7 @@ def test_passing_tests_say_nothing(configured_api: FakeApi, pytester: pytest.Pyt
 def test_an_interrupted_test_is_reset(configured_api: FakeApi, pytester: pytest.Pytester) -> None:
     """Ctrl-C in the middle of a test still puts the target back."""
     _ = pytester.makepyfile(
-        USE
-        + "@atdm_scenario('active_member_clean')\ndef test_long(atdm_data):\n    raise KeyboardInterrupt\n"
+        USE + "@atdm_scenario('active_member_clean')\ndef test_long(atdm_data):\n    raise KeyboardInterrupt\n"
     )
 
     result = pytester.runpytest_subprocess(timeout=60)
@@ -100,7 +99,7 @@ def test_an_interrupted_test_is_reset(configured_api: FakeApi, pytester: pytest.
 
 
 def test_a_failed_reset_is_a_visible_warning(configured_api: FakeApi, pytester: pytest.Pytester) -> None:
-    """A reset that the API refuses leaves the test passed and a warning with run, reason and the command to repeat it."""
+    """A reset that the API refuses leaves the test passed and a warning with run, reason and command to repeat it."""
     configured_api.answers["POST", "/test-data/runs"] = (
         502,
         refusal("TARGET_UNREACHABLE", "the target is down"),
@@ -111,23 +110,18 @@ def test_a_failed_reset_is_a_visible_warning(configured_api: FakeApi, pytester: 
     result.assert_outcomes(passed=1, warnings=1)
     (run_id,) = configured_api.live
     result.stdout.fnmatch_lines(
-        [
-            f"*AtdmResetWarning: the data of run {run_id} was not reset*the target is down*atdm reset {run_id} --token *"
-        ]
+        [f"*AtdmResetWarning: the data of run {run_id} was not reset*the target is down*atdm reset {run_id} --token *"]
     )
 
 
-def test_a_failed_reset_after_an_interrupt_is_not_silent(
-    configured_api: FakeApi, pytester: pytest.Pytester
-) -> None:
+def test_a_failed_reset_after_an_interrupt_is_not_silent(configured_api: FakeApi, pytester: pytest.Pytester) -> None:
     """Even when the session is being torn down after Ctrl-C, a failed reset is told."""
     configured_api.answers["POST", "/test-data/runs"] = (
         502,
         refusal("TARGET_UNREACHABLE", "the target is down"),
     )
     _ = pytester.makepyfile(
-        USE
-        + "@atdm_scenario('active_member_clean')\ndef test_long(atdm_data):\n    raise KeyboardInterrupt\n"
+        USE + "@atdm_scenario('active_member_clean')\ndef test_long(atdm_data):\n    raise KeyboardInterrupt\n"
     )
 
     result = pytester.runpytest_subprocess(timeout=60)
@@ -142,9 +136,7 @@ def test_a_failed_reset_can_be_made_an_error(configured_api: FakeApi, pytester: 
     pytester.runpytest("-W", "error::atdm.pytest.AtdmResetWarning").assert_outcomes(passed=1, errors=1)
 
 
-def test_an_unreachable_server_is_one_line(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_server_is_one_line(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing listens the test does not run, and its report is the one line that says so."""
     monkeypatch.setenv("ATDM_API_URL", "http://127.0.0.1:1")
     _ = pytester.makepyfile(USE + "@atdm_scenario('active_member_clean')\ndef test_never(atdm_data): ...\n")
@@ -192,13 +184,9 @@ def test_bad_settings_are_one_line(pytester: pytest.Pytester, monkeypatch: pytes
     pytester.runpytest().stdout.fnmatch_lines(["INVALID_SETTINGS: ATDM_API_URL is 'nonsense'*"])
 
 
-def test_the_fixture_without_the_decorator_shows_how(
-    configured_api: FakeApi, pytester: pytest.Pytester
-) -> None:
+def test_the_fixture_without_the_decorator_shows_how(configured_api: FakeApi, pytester: pytest.Pytester) -> None:
     """atdm_data alone fails with lines that can be pasted above the test."""
-    _ = pytester.makepyfile(
-        "import pytest\n@pytest.mark.parametrize('n', [1])\ndef test_mine(atdm_data, n): ...\n"
-    )
+    _ = pytester.makepyfile("import pytest\n@pytest.mark.parametrize('n', [1])\ndef test_mine(atdm_data, n): ...\n")
 
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
@@ -212,9 +200,7 @@ def test_two_scenarios_on_one_test_are_refused(configured_api: FakeApi, pytester
     """A second decorator is never silently dropped."""
     _ = pytester.makepyfile(USE + "@atdm_scenario('a')\n@atdm_scenario('b')\ndef test_two(atdm_data): ...\n")
 
-    pytester.runpytest().stdout.fnmatch_lines(
-        ["@atdm_scenario takes one scenario per test; this test names *a*"]
-    )
+    pytester.runpytest().stdout.fnmatch_lines(["@atdm_scenario takes one scenario per test; this test names *a*"])
     assert configured_api.live == {}
 
 
@@ -284,7 +270,8 @@ def test_many(atdm_data, n): ...
 def test_the_plugin_costs_nothing_unused(pytester: pytest.Pytester) -> None:
     """A session without scenarios loads no HTTP client, and the marker is listed."""
     _ = pytester.makepyfile(
-        "import sys\ndef test_lean():\n    assert 'atdm.pytest' in sys.modules\n    assert 'httpx2' not in sys.modules\n"
+        "import sys\ndef test_lean():\n    assert 'atdm.pytest' in sys.modules\n"
+        "    assert 'httpx2' not in sys.modules\n"
     )
 
     pytester.runpytest_subprocess(timeout=60).assert_outcomes(passed=1)

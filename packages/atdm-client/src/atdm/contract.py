@@ -68,7 +68,8 @@ class ScenarioAnswer(TypedDict):
     fixtures: Fixtures
     cleanup: Cleanup
     seed: int
-    audit_head: NotRequired[str]
+    as_of: str
+    audit_head: str
     records: NotRequired[dict[str, list[Row]]]
 
 
@@ -162,7 +163,7 @@ class AuditTrail(TypedDict):
 
     run_id: str
     scenario_id: str | None
-    status: NotRequired[str | None]
+    status: str | None
     invoker: str
     planner_mode: str | None
     prompt: str | None
@@ -174,5 +175,5 @@ class AuditTrail(TypedDict):
     started_at: str
     finished_at: str | None
     duration_ms: float | None
-    head: NotRequired[str]
+    head: str
     events: list[AuditEvent]

@@ -82,7 +82,8 @@ class AtdmSettingsError(AtdmClientError):
 
 def _parts(value: object) -> list[object]:
     if isinstance(value, list):
-        return cast("list[object]", value)
+        # Records within a list are for programs; a person reads the message, which has their gist.
+        return [part for part in cast("list[object]", value) if not isinstance(part, dict)]
     if isinstance(value, dict):
         return [f"{name}={part}" for name, part in cast("dict[str, object]", value).items()]
     return [] if value is None else [value]

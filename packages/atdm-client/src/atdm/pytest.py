@@ -10,7 +10,7 @@ Every pytest session of an environment loads this module, so the client (and its
 """
 
 from collections.abc import Generator, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -125,9 +125,7 @@ def _read_mark(node: pytest.Item) -> "tuple[str, ScenarioOptions]":
         named = ", ".join(scenarios)
         pytest.fail(f"@atdm_scenario takes one scenario per test; this test names {named}", pytrace=False)
     (scenario,) = cast("tuple[str]", mark.args)
-    options = cast("ScenarioOptions", mark.kwargs)
-    # The server's default, sent all the same: only a day that is written down can be repeated tomorrow.
-    return scenario, {"as_of": datetime.now(UTC).date(), **options}
+    return scenario, cast("ScenarioOptions", mark.kwargs)
 
 
 def _seed(client: "AtdmClient", scenario: str, options: "ScenarioOptions") -> "ScenarioAnswer":
@@ -152,7 +150,7 @@ def _reset(node: pytest.Item, client: "AtdmClient", run: "ScenarioAnswer") -> No
 
 
 def _failure_note(client: "AtdmClient", scenario: str, options: "ScenarioOptions", run: "ScenarioAnswer") -> str:
-    again = {**options, "as_of": str(options.get("as_of")), "seed": run["seed"]}
+    again = {**options, "as_of": run["as_of"], "seed": run["seed"]}
     arguments = ", ".join([repr(scenario), *(f"{name}={value!r}" for name, value in again.items())])
     return "\n".join(
         [

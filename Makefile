@@ -1,0 +1,63 @@
+# Every target works alone, from a clean clone: `setup` runs first and does nothing when nothing changed.
+# It needs python3 >= 3.11 with pip, git and make. UV_PYTHON chooses another interpreter (a path or a version).
+
+PYTHON := .venv/bin/python
+STACK := $(PYTHON) -m infra.local_stack
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down down-clean ps logs smoke migrate demo test test-unit test-integration lint bench build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
+		| while IFS='|' read -r target what; do printf '  %-18s%s\n' "$$target" "$$what"; done
+
+setup: ## install uv into .tools and the workspace into .venv, when something changed
+	@scripts/bootstrap.sh
+
+up: setup ## start PostgreSQL, the target and the server in the background
+	@$(STACK) up
+
+down: setup ## stop the stack, keep its data
+	@$(STACK) down
+
+down-clean: setup ## stop the stack and delete its data
+	@$(STACK) down-clean
+
+ps: setup ## show the parts of the stack and their state
+	@$(STACK) ps
+
+logs: setup ## show the last lines of every log
+	@$(STACK) logs
+
+smoke: setup ## ask the running target and server for their health
+	@$(STACK) smoke
+
+migrate: setup ## migrate the target's database, TARGET_DATABASE_URL or the stack's own
+	@$(STACK) migrate
+
+demo: setup ## from intent to clean, on real parts, in one go
+	@$(PYTHON) -m scripts.demo
+
+test: setup ## all tests, the local stack included (ARGS="-k name" for some)
+	@$(PYTHON) -m pytest $(ARGS)
+
+test-unit: setup ## tests that start no stack
+	@$(PYTHON) -m pytest $(wildcard tests/unit tests/architecture tests/property) $(ARGS)
+
+test-integration: setup ## tests over HTTP and of the stack itself
+	@$(PYTHON) -m pytest $(wildcard tests/surface tests/stack) $(ARGS)
+
+lint: setup ## style, types, import lines, pins
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet || { echo "error: run .venv/bin/ruff format"; exit 1; }
+	@.venv/bin/basedpyright --level error
+	@found=$$(.venv/bin/lint-imports --no-cache --no-logo) || { echo "$$found"; exit 1; }
+	@$(PYTHON) scripts/pin.py --check
+
+bench: setup ## measure: rows and requests per second
+	@set -e; for script in tests/bench/bench_*.py; do $(PYTHON) $$script; done
+
+build: setup ## build every distribution into dist/
+	@.tools/bin/uv build --all-packages --quiet --out-dir dist
+	@ls dist
