@@ -56,7 +56,7 @@ lint: setup ## style, types, import lines, pins
 	@$(PYTHON) scripts/pin.py --check
 
 bench: setup ## measure: rows and requests per second
-	@set -e; for script in tests/bench/bench_*.py; do $(PYTHON) $$script; done
+	@set -e; for script in tests/bench/bench_*.py; do $(PYTHON) -m tests.bench.$$(basename $$script .py); done
 
 build: setup ## build every distribution into dist/
 	@.tools/bin/uv build --all-packages --quiet --out-dir dist

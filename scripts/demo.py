@@ -43,7 +43,7 @@ def main() -> int:
         show_trail(client, run_id)
     print(f"\nrun    {run_id}")
     print(f"trail  {stack.api_url}/audit/runs/{run_id}")
-    print(f"API    {stack.api_url}/docs")
+    print(f"docs   {stack.api_url}/docs")
     print(f"\nThe stack stays up; `make down` stops it. ({time.monotonic() - started:.1f} s in all)")
     return 0
 

@@ -59,7 +59,7 @@ def ledger_state(stack: Stack, run_id: str) -> str | None:
 async def until_deleted(stack: Stack, run_id: str) -> None:
     """Wait, within bounds, until the run has its tombstone."""
     async with asyncio.timeout(PATIENCE):
-        while await asyncio.to_thread(ledger_state, stack, run_id) != "deleted":
+        while await asyncio.to_thread(ledger_state, stack, run_id) != "deleted":  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 
 
@@ -73,7 +73,7 @@ async def until_deleted(stack: Stack, run_id: str) -> None:
     ],
 )
 async def test_failing_target_leaves_no_row(stack: Stack, tmp_path: Path, mode: Mode, code: str) -> None:
-    """A target that fails, hangs, loses the answer or is down: 502 with the run, a rolled-back trail, no row at the end."""
+    """A target that fails, hangs, loses the answer or is down: 502, a rolled-back trail, no row in the end."""
     async with FlakyProxy(stack.target_url) as proxy, server(stack, proxy.url, tmp_path) as client:
         proxy.mode = mode
         response = await client.post("/test-data/requests", json={"scenario": "active_member_clean"})

@@ -91,8 +91,8 @@ class Coded:
         if other is None or isinstance(other, str):
             return self.isin(other)
         if isinstance(other, Coded):
-            return np.array(values(self)) == np.array(values(other))
-        return NotImplemented
+            return np.array(values(self), dtype=object) == np.array(values(other), dtype=object)
+        return np.zeros(len(self), dtype=np.bool_)  # text equals nothing else
 
     def __ne__(self, other: object) -> Mask:  # type: ignore[override]  # element-wise, as in numpy
         return ~(self == other)
@@ -206,8 +206,9 @@ def concat(columns: Sequence[Column]) -> Column:
         return first
     if isinstance(first, Keys) and all(isinstance(c, Keys) and c.stem == first.stem for c in columns):
         return Keys(first.stem, np.concatenate([c.ordinals for c in columns if isinstance(c, Keys)]))
-    if isinstance(first, np.ndarray):
-        return np.concatenate([c for c in columns if isinstance(c, np.ndarray)])
+    arrays = [c for c in columns if isinstance(c, np.ndarray)]
+    if len(arrays) == len(columns):
+        return np.concatenate(arrays)
     pool: dict[str | None, int] = {}
     codes = [pool.setdefault(value, len(pool)) for column in columns for value in values(column)]
     return Coded(np.array(codes, dtype=np.int64), Pool(pool))

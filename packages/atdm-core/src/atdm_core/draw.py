@@ -19,7 +19,7 @@ from atdm_core.columns import Coded, Column, Ints, Joined, Keys, Pool
 from atdm_core.errors import GeneratorFailed
 from atdm_core.table import Table
 
-__all__ = ["Draw", "SeededSource", "Source"]
+__all__ = ["LARGEST_SEED", "Draw", "SeededSource", "Source", "splitmix64"]
 
 LARGEST_BOUND = 2**32  # an answer is the product of 32 random bits and the bound, so a larger bound would leave gaps
 LARGEST_SEED = 2**53 - 1  # seeds travel through JSON, and every JSON reader keeps integers up to here exact
@@ -54,8 +54,7 @@ class SeededSource:
         """See `Source.below`; bounds up to 2**32."""
         if not 1 <= bound <= LARGEST_BOUND:
             raise ValueError(f"{stream}: a bound is from 1 to {LARGEST_BOUND}, not {bound}")
-        with np.errstate(over="ignore"):
-            x = splitmix64(_start_of(self.seed, stream), np.arange(rows.start, rows.stop, dtype=np.uint64))
+        x = splitmix64(_start_of(self.seed, stream), np.arange(rows.start, rows.stop, rows.step, dtype=np.uint64))
         return (((x >> _S32) * np.uint64(bound)) >> _S32).view(np.int64)
 
 
@@ -125,8 +124,8 @@ class Draw:
 
     def key(self, prefix: str) -> Keys:
         """New primary keys, `<prefix>-<run>`: of the run, never of the seed, so runs of one seed live side by side."""
-        ordinals = np.arange(self._rows.start, self._rows.stop, dtype=np.int64) * self._repeats + self._repeat
-        return Keys(f"{prefix}-{self._run_id}", ordinals)
+        rows = np.arange(self._rows.start, self._rows.stop, self._rows.step, dtype=np.int64)
+        return Keys(f"{prefix}-{self._run_id}", rows * self._repeats + self._repeat)
 
     def ref(self, entity: str) -> Column:
         """The keys of the rows of `entity` that the latest step before this one made, row by row."""

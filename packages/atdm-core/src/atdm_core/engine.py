@@ -85,8 +85,8 @@ class Engine:
         run.validated(findings)
         if caller.idempotency_key and (owner := await self._claimed_by_another(run, caller.idempotency_key)):
             return await self._answer_again(owner)
-        await self._log.note(run.open_mark())
         async with self._undone_on_failure(run, plan):
+            await self._log.note(run.open_mark())
             if request.delivery.seed_target:
                 run.seeding(bundle)
                 run.seeded(bundle, await self._target.seed(bundle, request.ttl_seconds))

@@ -89,7 +89,7 @@ class FakeText(Text, frozen=True):
     def _marks(self, part: "str | Column") -> bool:
         if isinstance(part, str):
             return self.marker in part
-        return isinstance(part, Coded) and all(text is not None and self.marker in text for text in part.pool.values)
+        return isinstance(part, Coded) and _all_carry(self.marker, part.pool)
 
 
 class OneOf(Text, frozen=True):
@@ -120,7 +120,9 @@ class Ref(Kind, frozen=True):
 
     def fault(self, column: Column) -> str | None:
         """See `Kind.fault`."""
-        if isinstance(column, (Keys, Coded)):
+        if isinstance(column, Coded):
+            return "is null" if not self.nullable and column.isin(None).any() else None
+        if isinstance(column, Keys):
             return None
         return f"refers to {self.entity}: make it with draw.ref({self.entity!r}), or name a shared row"
 
@@ -130,7 +132,7 @@ class Day(Kind, frozen=True):
 
     def fault(self, column: Column) -> str | None:
         """See `Kind.fault`."""
-        return _fault_of_dates(column, "D", "days")
+        return _fault_of_dates(self, column, "D", "days")
 
 
 class Instant(Kind, frozen=True):
@@ -138,7 +140,7 @@ class Instant(Kind, frozen=True):
 
     def fault(self, column: Column) -> str | None:
         """See `Kind.fault`."""
-        return _fault_of_dates(column, "s", "instants")
+        return _fault_of_dates(self, column, "s", "instants")
 
 
 class Integer(Kind, frozen=True):
@@ -202,11 +204,16 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @lru_cache(maxsize=4096)
+def _all_carry(marker: str, pool: Pool) -> bool:
+    return all(text is not None and marker in text for text in pool.values)
+
+
+@lru_cache(maxsize=4096)
 def _fault_of_pool(kind: Text, pool: Pool) -> str | None:
     return kind.fault_of_texts(pool.values)
 
 
-def _fault_of_dates(column: Column, unit: str, name: str) -> str | None:
+def _fault_of_dates(kind: Kind, column: Column, unit: str, name: str) -> str | None:
     if isinstance(column, np.ndarray) and column.dtype == np.dtype(f"datetime64[{unit}]"):
-        return None
+        return "is null" if not kind.nullable and np.isnat(column).any() else None
     return f"does not hold {name} (datetime64[{unit}])"

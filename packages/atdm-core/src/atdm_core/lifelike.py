@@ -5,11 +5,13 @@ number or a provider number wherever they stand.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import combinations
 
 __all__ = ["lifelike_shape", "luhn_valid"]
 
 _SSN = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)")
-_DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){9,18}(?!\d)")
+_GROUPS = re.compile(r"\d+(?:[ -]\d+)*")
 _NPI_PREFIX = (
     "80840"  # a National Provider Identifier carries its check digit as if this stood before it (45 CFR 162.406)
 )
@@ -28,10 +30,17 @@ def lifelike_shape(text: str) -> str | None:
     """What `text` would pass as ("a card number", …), or None when it passes as nothing real."""
     if _SSN.search(text):
         return "a social security number"
-    for match in _DIGITS.finditer(text):
-        digits = re.sub(r"\D", "", match.group())
+    for digits in _numbers(text):
         if len(digits) == 10 and (luhn_valid(_NPI_PREFIX + digits) or luhn_valid(digits)):
             return "a provider number (NPI)"
-        if len(digits) >= 13 and luhn_valid(digits):
+        if 13 <= len(digits) <= 19 and luhn_valid(digits):
             return "a card number"
     return None
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """Every number a reader could see: groups of digits alone and joined, as '12 1234567893' holds a number and 12."""
+    for match in _GROUPS.finditer(text):
+        groups = re.split(r"[ -]", match.group())
+        for first, last in combinations(range(len(groups) + 1), 2):
+            yield "".join(groups[first:last])

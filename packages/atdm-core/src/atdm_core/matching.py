@@ -23,7 +23,7 @@ def missing(refs: Column, parents: Table | None) -> Mask:
     left, right = _comparable(refs, parents.key_column)
     if left is right or (len(left) == len(right) and np.array_equal(left, right)):
         return np.zeros(len(left), dtype=bool)
-    return ~np.isin(left, right) & (left != "" if left.dtype.kind == "U" else True)
+    return ~np.isin(left, right) & ~_nulls(left)
 
 
 def pairs(left: Table, right: Table) -> tuple[Ints | None, Ints | None]:
@@ -33,12 +33,12 @@ def pairs(left: Table, right: Table) -> tuple[Ints | None, Ints | None]:
     Raises `PackInvalid` when their entities are not related.
     """
     a, b = _comparable(*_shared_columns(left, right))
-    if len(a) == len(b) and (a is b or np.array_equal(a, b)) and _distinct(a):
+    if len(a) == len(b) and (a is b or np.array_equal(a, b)) and _distinct(a) and not _nulls(a).any():
         return None, None
     order = np.argsort(b, kind="stable")
     ordered = b[order]
     first, last = np.searchsorted(ordered, a, "left"), np.searchsorted(ordered, a, "right")
-    counts = last - first
+    counts = np.where(_nulls(a), 0, last - first)
     left_rows = np.repeat(np.arange(len(a)), counts)
     offsets = np.arange(len(left_rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     return left_rows, order[np.repeat(first, counts) + offsets]
@@ -69,6 +69,11 @@ def _comparable(left: Column, right: Column) -> tuple[NDArray[Any], NDArray[Any]
 
 def _texts(column: Column) -> NDArray[np.str_]:
     return np.array(["" if value is None else str(value) for value in values(column)], dtype=np.str_)
+
+
+def _nulls(array: NDArray[Any]) -> Mask:
+    """Where there is no reference, which belongs to nothing, another null included."""
+    return array == "" if array.dtype.kind == "U" else np.zeros(len(array), dtype=np.bool_)
 
 
 def _distinct(array: NDArray[Any]) -> bool:

@@ -68,7 +68,7 @@ class Pack(Struct, frozen=True, kw_only=True):
             constraints=_by_name("constraint", constraints, name),
             generators=_by_name("generator", generators, name),
             validators=_by_name("validator", validators, name),
-            scenarios={scenario.scenario_id: scenario for scenario in scenarios},
+            scenarios=_by_name("scenario", scenarios, name, attribute="scenario_id"),
         )
         _check_parts(pack)
         return pack
@@ -96,7 +96,7 @@ def generate(pack: Pack, plan: Plan, run_id: str, *, rows: range = ONE_ROW, sour
     Values are a pure function of (seed, as_of, scenario, constraints, pack version, row number); keys of the run id.
     `source` replaces the seeded source. Raises `GeneratorFailed` when a generator makes what its entity does not allow.
     """
-    source = source or SeededSource(plan.seed)
+    source = SeededSource(plan.seed) if source is None else source
     entities = [pack.generators[step.generator].entity for step in plan.steps]
     made: dict[str, list[Table]] = {}
     for step, entity_name in zip(plan.steps, entities, strict=True):
@@ -138,12 +138,13 @@ def _column(value: Any, rows: int) -> Column:
     return value if isinstance(value, (Coded, Keys, Joined)) or hasattr(value, "dtype") else constant(value, rows)
 
 
-def _by_name(kind: str, parts: Iterable[Any], pack: str) -> dict[str, Any]:
+def _by_name(kind: str, parts: Iterable[Any], pack: str, attribute: str = "name") -> dict[str, Any]:
     named: dict[str, Any] = {}
     for part in parts:
-        if part.name in named:
-            raise PackInvalid(f"pack {pack}: two parts are the {kind} {part.name!r}", pack=pack)
-        named[part.name] = part
+        name = getattr(part, attribute)
+        if name in named:
+            raise PackInvalid(f"pack {pack}: two parts are the {kind} {name!r}", pack=pack)
+        named[name] = part
     return named
 
 
@@ -157,6 +158,11 @@ def _check_parts(pack: Pack) -> None:
         if generator.entity not in pack.entities:
             raise PackInvalid(
                 f"pack {pack.name}: generator {generator.name} makes {generator.entity!r}, which is no entity of it",
+                pack=pack.name,
+            )
+        if pack.entities[generator.entity].reference:
+            raise PackInvalid(
+                f"pack {pack.name}: generator {generator.name} makes {generator.entity}, whose rows all runs share",
                 pack=pack.name,
             )
     for scenario in pack.scenarios.values():

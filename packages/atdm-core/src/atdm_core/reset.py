@@ -1,5 +1,6 @@
 """`reset_run`: take one run back, by its token, without touching any other."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,51 +26,56 @@ class ResetRun:
     async def apply(self, order: Order) -> Mapping[str, Any]:
         """The `ResetOutcome`. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
         run_id = check_id(order.options["run_id"])
-        row = await self._services.catalog.find(run_id)
-        trail = await self._services.log.read(run_id)
+        services = self._services
+        row, trail = await asyncio.gather(services.catalog.find(run_id), services.log.read(run_id))
         if row is None or trail is None:
             raise RunNotFound(f"no run {run_id!r}; GET /catalog/runs lists the runs", run_id=run_id)
         if not same_token(order.options["cleanup_token"], row.token_sha256):
-            await append_events(self._services, run_id, lambda trail: _reject(trail, order.invoker))
+            await append_events(services, run_id, lambda trail: _reject(trail, order.invoker), trail)
             raise TokenMismatch(
                 "this cleanup token does not belong to this run; use the one its answer carried",
                 run_id=run_id,
             )
-        if run_status(trail.events) == "cleaned":
-            return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
-        deletion = await wipe(self._services, run_id, order.invoker)
+        deletion = await wipe(services, run_id, order.invoker, trail)
         if deletion is None:
             return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
         outcome = ResetOutcome(run_id=run_id, status="cleaned", deleted_counts=deletion.deleted_counts)
         return msgspec.to_builtins(outcome)
 
 
-async def wipe(services: Services, run_id: str, invoker: str) -> Deletion | None:
-    """Record that the run is being reset, delete its rows, record what came of it; None when it was clean already."""
-    started = await append_events(services, run_id, lambda trail: _start(trail, invoker))
+async def wipe(services: Services, run_id: str, invoker: str, known: Trail | None = None) -> Deletion | None:
+    """Record that the run is being reset, delete its rows, record what came of it; None when it was clean already.
+
+    `known`: the trail as it was read a moment ago, if it was.
+    """
+    started = await append_events(services, run_id, lambda trail: _start(trail, invoker), known)
     if started is None:
         return None
     try:
         deletion = await services.target.delete(run_id)
     except TargetError as error:
         failure = {"error": {"code": error.code, "message": error.message}}
-        await append_events(services, run_id, lambda trail: _fail(trail, invoker, failure))
+        await append_events(services, run_id, lambda trail: _fail(trail, invoker, failure), started)
         error.run_id = run_id
         raise
-    done = await append_events(services, run_id, lambda trail: _complete(trail, invoker, deletion))
+    done = await append_events(services, run_id, lambda trail: _complete(trail, invoker, deletion), started)
     if done is not None:
         head = done.head.hex()
         await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="cleaned", head=head))
     return deletion
 
 
-async def append_events(services: Services, run_id: str, record: Callable[[Trail], bool]) -> Trail | None:
+async def append_events(
+    services: Services, run_id: str, record: Callable[[Trail], bool], known: Trail | None = None
+) -> Trail | None:
     """Store what `record` appends to the run's trail, on top of whatever others appended meanwhile.
 
-    `record` sees the trail as it is now, and answers whether there is something to store; None when there is not.
+    `record` sees the trail and answers whether there is something to store; None when there is not. `known` is the
+    trail as it was last seen; it is read again when somebody else has written meanwhile.
     """
+    trail = known
     for _ in range(ATTEMPTS):
-        trail = await services.log.read(run_id)
+        trail = trail or await services.log.read(run_id)
         if trail is None:
             raise RunNotFound(f"no run {run_id!r}", run_id=run_id)
         if not record(trail):
@@ -77,6 +83,7 @@ async def append_events(services: Services, run_id: str, record: Callable[[Trail
         try:
             await services.log.append(trail.unstored())
         except TrailConflict:
+            trail = None
             continue
         trail.mark_stored()
         return trail

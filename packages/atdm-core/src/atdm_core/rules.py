@@ -53,7 +53,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         shown = index[:SHOWN_ROWS]
         if left is not None:
             shown = np.array([np.flatnonzero(broken_pairs & (left == row))[0] for row in shown], dtype=np.int64)
-        return _finding(self.name, self.message, self.over, len(index), _cells(sides, shown, self.shows))
+        return _finding(self, index, sides, shown)
 
     def _rows_of(self, broken_pairs: Mask, left: Ints, rows: int) -> Mask:
         broken = np.bincount(left[broken_pairs], minlength=rows)
@@ -70,14 +70,18 @@ class ReferenceRule(msgspec.Struct, frozen=True, kw_only=True):
     column: str
     entity: str
 
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """The column that refers."""
+        return (f"{self.over}.{self.column}",)
+
     def judge(self, tables: Mapping[str, Table]) -> Finding:
         """The finding on a bundle's tables, by entity."""
         table = tables.get(self.over)
         if table is None:
             return Finding(validator=self.name, ok=True, message=self.message)
         index = np.flatnonzero(missing(table[self.column], tables.get(self.entity)))
-        shows = (f"{self.over}.{self.column}",)
-        return _finding(self.name, self.message, self.over, len(index), _cells([table], index[:SHOWN_ROWS], shows))
+        return _finding(self, index, [table], index[:SHOWN_ROWS])
 
 
 def validator(
@@ -115,15 +119,13 @@ def references(name: str, over: str, column: str, entity: str) -> ReferenceRule:
     return ReferenceRule(name=name, message=message, over=over, column=column, entity=entity)
 
 
-def _finding(name: str, message: str, over: str, broken: int, rows: list[dict[str, Any]]) -> Finding:
-    if not broken:
-        return Finding(validator=name, ok=True, message=message)
-    return Finding(
-        validator=name,
-        ok=False,
-        message=message,
-        details={"entity": over, "broken_rows": broken, "rows": rows},
-    )
+def _finding(rule: Rule | ReferenceRule, broken: Ints, sides: list[Table], shown: Ints) -> Finding:
+    """`broken` are rows of the entity that is judged, `shown` rows of `sides`, which are aligned."""
+    if not len(broken):
+        return Finding(validator=rule.name, ok=True, message=rule.message)
+    rows = _cells(sides, shown, rule.shows)
+    details = {"entity": rule.over, "broken_rows": len(broken), "rows": rows}
+    return Finding(validator=rule.name, ok=False, message=rule.message, details=details)
 
 
 def _cells(sides: list[Table], index: Ints, shows: tuple[str, ...]) -> list[dict[str, Any]]:

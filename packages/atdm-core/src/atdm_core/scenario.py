@@ -1,6 +1,6 @@
 """Scenarios: YAML files of a pack that say what situation the data must show. They are data, read strictly."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from importlib.resources.abc import Traversable
 from typing import Any, cast
 
@@ -81,6 +81,8 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} cannot be a key", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice", key_node.start_mark

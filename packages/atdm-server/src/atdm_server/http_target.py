@@ -1,5 +1,6 @@
 """The target over HTTP: one pooled client for the life of the process (docs/reference/target-contract.md)."""
 
+import asyncio
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -19,8 +20,9 @@ class HttpTarget:
     """See `Target`."""
 
     def __init__(self, url: str, token: str, timeout: float) -> None:
-        """`url` without a slash at its end; `timeout` in seconds, for connecting and for each answer."""
+        """`url` without a slash at its end; `timeout` in seconds, from the first byte sent to the last received."""
         self._url = url
+        self._timeout = timeout
         self._http = httpx2.AsyncClient(
             base_url=url,
             headers={"authorization": f"Bearer {token}"},
@@ -76,12 +78,13 @@ class HttpTarget:
     async def _send(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
         headers = {"content-type": "application/json"} if content is not None else None
         try:
-            return await self._http.request(method, path, content=content, headers=headers)
-        except httpx2.TimeoutException as error:
+            async with asyncio.timeout(self._timeout):  # the client's own are per read, and a slow drip outlasts them
+                return await self._http.request(method, path, content=content, headers=headers)
+        except (TimeoutError, httpx2.TimeoutException) as error:
             raise TargetUnreachable(
-                f"the target at {self._url} did not answer in {self._http.timeout.read:g} s; look at its log"
+                f"the target at {self._url} did not answer in {self._timeout:g} s; look at its log"
             ) from error
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             reason = str(error) or type(error).__name__
             raise TargetUnreachable(
                 f"the target at {self._url} cannot be reached ({reason}); is it running?"

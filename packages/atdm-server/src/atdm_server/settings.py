@@ -13,6 +13,7 @@ from atdm_server.errors import SettingsInvalid
 __all__ = ["Settings"]
 
 SHORTEST_SECRET: Final = 16  # characters
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The settings of this process; `SettingsInvalid` names the variable that is missing or wrong."""
         return cls(
             api_token=_secret(environment, "ATDM_API_TOKEN", "every mutation must carry it as a bearer token"),
-            target_url=_needed(environment, "ATDM_TARGET_URL", "the address of the system under test").rstrip("/"),
+            target_url=_http_url(environment, "ATDM_TARGET_URL", "the address of the system under test"),
             target_token=_secret(environment, "ATDM_TARGET_TOKEN", "the target's own service token"),
             store_url=_needed(environment, "ATDM_STORE_URL", "file:///folder, s3:// or s3://bucket/prefix"),
             server_key=_server_key(environment),
@@ -46,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=_number(environment, "ATDM_PORT", 18001, highest=65535),
             workers=_number(environment, "ATDM_WORKERS", 1, highest=256),
             target_timeout=float(_number(environment, "ATDM_TARGET_TIMEOUT_SECONDS", 10, highest=3600)),
-            log_level=environment.get("ATDM_LOG_LEVEL", "info"),
+            log_level=_log_level(environment),
         )
 
 
@@ -55,6 +56,20 @@ def _needed(environment: Mapping[str, str], name: str, meaning: str) -> str:
     if not value:
         raise SettingsInvalid(f"set {name}: {meaning}")
     return value
+
+
+def _http_url(environment: Mapping[str, str], name: str, meaning: str) -> str:
+    value = _needed(environment, name, meaning)
+    if not value.startswith(("http://", "https://")):
+        raise SettingsInvalid(f"{name} is a URL that begins with http:// or https://, not {value!r}")
+    return value.rstrip("/")
+
+
+def _log_level(environment: Mapping[str, str]) -> str:
+    level = environment.get("ATDM_LOG_LEVEL", "info").lower()
+    if level not in LOG_LEVELS:
+        raise SettingsInvalid(f"ATDM_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}, not {level!r}")
+    return level
 
 
 def _secret(environment: Mapping[str, str], name: str, meaning: str) -> str:
@@ -72,7 +87,7 @@ def _server_key(environment: Mapping[str, str]) -> bytes:
     if path:
         try:
             key = Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsInvalid(f"ATDM_SERVER_KEY_FILE cannot be read: {error}") from error
     else:
         key = _needed(

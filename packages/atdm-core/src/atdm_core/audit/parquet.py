@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from atdm_core.audit.trail import Entry
 from atdm_core.errors import TrailBroken
+from atdm_core.parquet import UNREADABLE, decode_rows, encode_rows
 
 __all__ = ["decode_entries", "encode_entries"]
 
@@ -28,31 +28,35 @@ _SCHEMA = pa.schema(
 
 def encode_entries(entries: Iterable[Entry]) -> bytes:
     """One Parquet file of the entries. `body` is what the hash covers; the other text columns repeat it for queries."""
-    rows: list[dict[str, Any]] = []
-    for entry in entries:
-        event = entry.event
-        rows.append(
-            {
-                "test_run_id": event.test_run_id,
-                "seq": entry.seq,
-                "timestamp": event.timestamp,
-                "action": event.action,
-                "status": event.status,
-                "invoker": event.invoker,
-                "body": entry.body.decode(),
-                "previous": entry.previous,
-                "hash": entry.hash,
-            }
-        )
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
+    return encode_rows([_row(entry) for entry in entries], _SCHEMA)
 
 
 def decode_entries(data: bytes) -> tuple[Entry, ...]:
-    """The entries of one Parquet file; `TrailBroken` when it is not one. The chain itself is not checked here."""
+    """The entries of one Parquet file. The chain itself is not checked here.
+
+    `TrailBroken` when it is no such file, or when a column that repeats a part of the body says something else.
+    """
     try:
-        table = pq.read_table(pa.BufferReader(data), columns=["seq", "body", "previous", "hash"])
-    except (pa.ArrowException, OSError) as error:
+        rows = decode_rows(data)
+        entries = tuple(Entry(row["seq"], row["body"].encode(), row["previous"], row["hash"]) for row in rows)
+        told = [_row(entry) for entry in entries]
+    except (*UNREADABLE, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise TrailBroken(f"not a readable trail: {error}") from error
-    return tuple(Entry(row["seq"], row["body"].encode(), row["previous"], row["hash"]) for row in table.to_pylist())
+    if told != rows:
+        raise TrailBroken("the columns of a trail do not say what its events say")
+    return entries
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    event = entry.event
+    return {
+        "test_run_id": event.test_run_id,
+        "seq": entry.seq,
+        "timestamp": event.timestamp,
+        "action": event.action,
+        "status": event.status,
+        "invoker": event.invoker,
+        "body": entry.body.decode(),
+        "previous": entry.previous,
+        "hash": entry.hash,
+    }

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 from atdm_core.audit import Entry, Mark, Part, Trail, decode_entries, encode_entries
-from atdm_core.errors import StoreUnavailable, TrailConflict
+from atdm_core.errors import StoreError, TrailConflict
 from atdm_server.store.objects import ObjectStore
 from atdm_server.store.segments import SegmentLog
 
@@ -17,6 +18,8 @@ class ObjectAuditLog:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._segments = SegmentLog(store)
+        self._stale_views: set[str] = set()
+        self._renderer: asyncio.Task[None] | None = None
 
     async def note(self, mark: Mark) -> None:
         """See `AuditLog.note`."""
@@ -30,7 +33,7 @@ class ObjectAuditLog:
         if not await self._store.create(key, encode_entries(part.entries)):
             raise TrailConflict(f"part {part.version} of run {part.run_id} exists", run_id=part.run_id)
         if part.version > 0:
-            await self._render(part.run_id)
+            self._render_later(part.run_id)
 
     async def read(self, run_id: str) -> Trail | None:
         """See `AuditLog.read`."""
@@ -52,17 +55,24 @@ class ObjectAuditLog:
         await self._store.check()
 
     async def close(self) -> None:
-        """Return when the process log is written."""
+        """Return when the process log and the views are written."""
         await self._segments.close()
+        if self._renderer is not None:
+            await asyncio.wait([self._renderer])
 
-    async def _render(self, run_id: str) -> None:
-        """Write the view again, for readers of the bare files; the parts hold the truth, so a failure loses nothing."""
-        trail = await self.read(run_id)
-        if trail is not None:
-            try:
-                await self._store.replace(_run_key(run_id), encode_entries(trail.entries))
-            except StoreUnavailable:
-                return
+    def _render_later(self, run_id: str) -> None:
+        """Write the view again soon, for readers of the bare files. The parts hold the truth, so nobody waits."""
+        self._stale_views.add(run_id)
+        if self._renderer is None or self._renderer.done():
+            self._renderer = asyncio.create_task(self._render_all())
+
+    async def _render_all(self) -> None:
+        while self._stale_views:
+            run_id = self._stale_views.pop()
+            with suppress(StoreError):  # a view that stays old for a while misleads no reader of ours
+                trail = await self.read(run_id)
+                if trail is not None:
+                    await self._store.replace(_run_key(run_id), encode_entries(trail.entries))
 
 
 def _run_key(run_id: str) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from atdm_core.audit import run_status
 from atdm_core.errors import TrailBroken
+from atdm_core.parquet import UNREADABLE, decode_rows, encode_rows
 from atdm_core.protocols import AuditLog
 from atdm_core.values import CatalogQuery, CatalogRow
 from atdm_server.store.objects import ObjectStore
@@ -82,15 +82,13 @@ def _key(run_id: str) -> str:
 def _encode(row: CatalogRow) -> bytes:
     cells: dict[str, Any] = msgspec.structs.asdict(row)
     cells["constraints"] = msgspec.json.encode(row.constraints).decode()
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([cells], schema=_SCHEMA), sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
+    return encode_rows([cells], _SCHEMA)
 
 
 def _decode(data: bytes) -> CatalogRow:
     try:
-        (cells,) = pq.read_table(pa.BufferReader(data)).to_pylist()
+        (cells,) = decode_rows(data)
         cells["constraints"] = msgspec.json.decode(cells["constraints"])
         return msgspec.convert(cells, CatalogRow)
-    except (pa.ArrowException, ValueError, KeyError) as error:
+    except (*UNREADABLE, ValueError, KeyError) as error:
         raise TrailBroken(f"not a readable catalog row: {error}") from error

@@ -9,11 +9,11 @@ from hashlib import sha256
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from atdm_core.audit import Mark
-from atdm_core.errors import StoreError, TrailConflict
+from atdm_core.errors import StoreUnavailable
 from atdm_core.ids import new_id
+from atdm_core.parquet import encode_rows
 from atdm_server.store.objects import ObjectStore
 
 __all__ = ["SegmentLog"]
@@ -58,7 +58,7 @@ class SegmentLog:
             batch, self._waiting = self._waiting, []
             try:
                 await self._write_segment([mark for mark, _ in batch])
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
                 for _, stored in batch:
                     if not stored.done():
                         stored.set_exception(error)
@@ -68,11 +68,17 @@ class SegmentLog:
                         stored.set_result(None)
 
     async def _write_segment(self, marks: list[Mark]) -> None:
-        data = _encode(marks, self._previous)
-        if not await self._store.create(f"segments/{self._process}/{self._number:08}.parquet", data):
-            raise TrailConflict("another process writes the segments of this one")
-        self._number += 1
-        self._previous = sha256(data).digest()
+        written = False
+        while not written:
+            key = f"segments/{self._process}/{self._number:08}.parquet"
+            data = _encode(marks, self._previous)
+            written = await self._store.create(key, data)
+            # Nobody else writes here: a segment that exists is ours, its answer was lost, and the chain goes on.
+            stored = data if written else await self._store.get(key)
+            if stored is None:
+                raise StoreUnavailable(f"the object store says that {key} exists, and does not have it")
+            self._number += 1
+            self._previous = sha256(stored).digest()
 
 
 def _encode(marks: list[Mark], previous: bytes) -> bytes:
@@ -86,9 +92,7 @@ def _encode(marks: list[Mark], previous: bytes) -> bytes:
         for mark in marks
     ]
     schema = _SCHEMA.with_metadata({"previous_sha256": previous.hex()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
+    return encode_rows(rows, schema)
 
 
 def _retrieved(stored: "asyncio.Future[None]") -> None:
