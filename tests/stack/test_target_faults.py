@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import httpx2
 import psycopg
@@ -31,7 +32,7 @@ async def server(stack: Stack, target_url: str, folder: Path) -> AsyncGenerator[
         target_timeout=0.5,
     )
     app = create_app(settings)
-    transport = httpx2.ASGITransport(app)  # in this event loop, as the proxy
+    transport = httpx2.ASGITransport(cast("Any", app))  # in this event loop, as the proxy
     headers = {"authorization": f"Bearer {TOKEN}"}
     async with (
         app.lifespan(),
@@ -128,7 +129,7 @@ async def test_late_seed_is_refused(stack: Stack, tmp_path: Path) -> None:
         run_id = response.json()["error"]["test_run_id"]
         proxy.mode = "pass"
         await until_deleted(stack, run_id)
-        late = {"bundle_sha": "0" * 64, "tables": {}}
+        late: dict[str, object] = {"bundle_sha": "0" * 64, "tables": {}}
         headers = {"authorization": f"Bearer {stack.target_token}"}
         async with httpx2.AsyncClient(base_url=stack.target_url, headers=headers) as target:
             assert (await target.put(f"/internal/runs/{run_id}", json=late)).status_code == 410
