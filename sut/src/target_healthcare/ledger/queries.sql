@@ -1,0 +1,33 @@
+-- The fixed statements of the ledger. Parameters are positional; a seed and a delete run as one pipeline each.
+
+-- name: lock_shared
+-- Seeds and deletes hold this together; whoever needs the whole database to itself takes it exclusively.
+SELECT pg_advisory_xact_lock_shared($1::bigint)
+
+-- name: record_seed
+INSERT INTO atdm_run (run_id, bundle_sha, state, expires_at)
+VALUES ($1, $2, 'seeded', now() + make_interval(secs => $3::float8))
+RETURNING expires_at
+
+-- name: check_deferred
+-- A deferred constraint that fails at commit would reach the client as a broken connection; asked for here, it
+-- fails as an ordinary statement.
+SET CONSTRAINTS ALL IMMEDIATE
+
+-- name: find_seed
+SELECT bundle_sha, state, expires_at FROM atdm_run WHERE run_id = $1
+
+-- name: bury_unknown
+-- Waits for a seed of the same run that is still under way. One row written: the run was unknown until now.
+INSERT INTO atdm_run (run_id, state) VALUES ($1, 'deleted') ON CONFLICT (run_id) DO NOTHING
+
+-- name: bury_seeded
+-- One row written: the run was seeded until now.
+UPDATE atdm_run SET state = 'deleted' WHERE run_id = $1 AND state = 'seeded'
+
+-- name: list_runs
+SELECT run_id, state, created_at, expires_at
+FROM atdm_run
+WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR run_id > $2 COLLATE "C")
+ORDER BY run_id
+LIMIT $3

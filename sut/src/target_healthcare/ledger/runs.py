@@ -1,0 +1,162 @@
+"""Seeding, deleting and reading runs. Each is one round trip to the database and one transaction.
+
+Autocommit is on, so the statements of a pipeline stand in one implicit transaction: they are sent together,
+and the first that fails undoes them all. Nothing is fetched inside: that would end the transaction early.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
+
+from target_healthcare.database import Connection, Pool
+from target_healthcare.errors import RunConflict, RunDeleted, RunNotFound
+from target_healthcare.ledger.bundle import SeedRequest, read_rows
+from target_healthcare.queries import read_queries
+from target_healthcare.schema import Schema
+from target_healthcare.sqlstates import still_referenced
+from target_healthcare.statements import delete_run, describe_run, insert_rows
+
+WRITER_LOCK: Final = 0x61746D_64617461
+"""The advisory lock that seeds and deletes share; held exclusively, it keeps them all out."""
+
+RunState: TypeAlias = Literal["seeded", "deleted"]
+
+_QUERIES: Final = read_queries(Path(__file__).with_name("queries.sql"))
+_LEDGER_KEY: Final = "atdm_run_key"
+
+
+class SeedAnswer(msgspec.Struct, frozen=True):
+    """What a seed wrote. `keys` maps symbolic keys to the database's own, if it has made any."""
+
+    run_id: str
+    state: RunState
+    row_counts: dict[str, int]
+    keys: dict[str, str]
+    expires_at: datetime | None
+
+
+class DeleteAnswer(msgspec.Struct, frozen=True):
+    """What a delete removed from each table that takes rows of runs; an unknown run has no previous state."""
+
+    run_id: str
+    previous_state: RunState | None
+    deleted_counts: dict[str, int]
+
+
+class RunSummary(msgspec.Struct, frozen=True):
+    """One line of the ledger; times are UTC."""
+
+    run_id: str
+    state: RunState
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class RunDescription(msgspec.Struct, frozen=True):
+    """A ledger entry with its rows counted now; a run deleted before any seed has no `bundle_sha`."""
+
+    run_id: str
+    state: RunState
+    bundle_sha: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    row_counts: dict[str, int]
+
+
+class RunList(msgspec.Struct, frozen=True):
+    """Ledger entries by run id."""
+
+    runs: list[RunSummary]
+
+
+class Ledger:
+    """The runs of one database."""
+
+    def __init__(self, pool: Pool, schema: Schema) -> None:
+        self.pool = pool
+        self.schema = schema
+        # Children before parents, so that no foreign key is left pointing at nothing.
+        self._deletes = {table.name: delete_run(table) for table in reversed(schema.run_tables)}
+        self._describe = describe_run(schema.run_tables)
+
+    async def seed(self, run_id: str, request: SeedRequest) -> tuple[SeedAnswer, bool]:
+        """Write a bundle with its ledger entry, or nothing; tell whether this call wrote it.
+
+        Raises the refusals of `read_rows`, `RunConflict`, `RunDeleted`, and `psycopg.Error` from the rows.
+        """
+        bundle = read_rows(self.schema, run_id, request.tables)
+        counts = dict.fromkeys(request.tables, 0) | {part.table: part.count for part in bundle}
+        try:
+            async with self.write() as connection:
+                entry = [run_id, request.bundle_sha, request.ttl_seconds]
+                recorded = await connection.execute(_QUERIES["record_seed"], entry)
+                for part in bundle:
+                    await connection.execute(insert_rows(part.table, part.columns), [part.rows, part.count])
+        except UniqueViolation as error:
+            if error.diag.constraint_name != _LEDGER_KEY:
+                raise
+            expires_at = await self._find_same_seed(run_id, request.bundle_sha)
+            return SeedAnswer(run_id, "seeded", counts, {}, expires_at), False
+        ((expires_at,),) = await recorded.fetchall()
+        return SeedAnswer(run_id, "seeded", counts, {}, expires_at), True
+
+    async def delete(self, run_id: str) -> DeleteAnswer:
+        """Bury the run and delete its rows; repeating it is harmless.
+
+        Raises `RowsReferenced` (and changes nothing) when rows of others still point at the run's rows.
+        """
+        try:
+            async with self.write() as connection:
+                was_unknown = await connection.execute(_QUERIES["bury_unknown"], [run_id])
+                was_seeded = await connection.execute(_QUERIES["bury_seeded"], [run_id])
+                deletes = {name: await connection.execute(query, [run_id]) for name, query in self._deletes.items()}
+        except ForeignKeyViolation as error:
+            raise still_referenced(run_id, error) from error
+        previous: RunState | None = None if was_unknown.rowcount else "seeded" if was_seeded.rowcount else "deleted"
+        return DeleteAnswer(run_id, previous, {name: deletes[name].rowcount for name in reversed(deletes)})
+
+    async def describe(self, run_id: str) -> RunDescription:
+        """Read a run's entry and count its rows; raises `RunNotFound`."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(self._describe, [run_id])
+            row = await cursor.fetchone()
+        if row is None:
+            raise RunNotFound(f"the ledger has no run '{run_id}'; GET /internal/runs lists those it has")
+        names = (table.name for table in self.schema.run_tables)
+        return RunDescription(*row[:5], row_counts=dict(zip(names, row[5:], strict=True)))
+
+    async def list_runs(self, state: RunState | None, after: str | None, limit: int) -> RunList:
+        """Read at most `limit` entries by run id, those greater than `after`."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(_QUERIES["list_runs"], [state, after, limit])
+            return RunList([RunSummary(*row) for row in await cursor.fetchall()])
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[Connection]:
+        """Collect statements into one transaction that is sent as one round trip when the block ends.
+
+        It shares `WRITER_LOCK`. Read results after the block, not inside: that would end the transaction.
+        """
+        async with self.pool.connection() as connection, connection.pipeline():
+            await connection.execute(_QUERIES["lock_shared"], [WRITER_LOCK])
+            yield connection
+            await connection.execute(_QUERIES["check_deferred"])
+
+    async def _find_same_seed(self, run_id: str, bundle_sha: str) -> datetime | None:
+        """The run id is taken: find out by whom, and return when that seed expires.
+
+        The other seed has committed, or the key would still be free.
+        """
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(_QUERIES["find_seed"], [run_id])
+            ((known_sha, state, expires_at),) = await cursor.fetchall()
+        if state == "deleted":
+            raise RunDeleted(f"run '{run_id}' was deleted and cannot be seeded again; use a new run id")
+        if known_sha != bundle_sha:
+            raise RunConflict(f"run '{run_id}' was seeded with another bundle; use a new run id")
+        return expires_at

@@ -1,0 +1,64 @@
+"""The target contract: what a test data manager calls under `/internal/`, for any schema."""
+
+from typing import Annotated, TypeAlias
+
+from litestar import Response, delete, get, put
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, PathParameter, QueryParameter, RawBody
+from litestar.types import ControllerRouterHandler
+
+from target_healthcare.ledger import (
+    RUN_ID_FORM,
+    DeleteAnswer,
+    Ledger,
+    RunDescription,
+    RunList,
+    RunState,
+    SeedAnswer,
+    read_seed,
+)
+from target_healthcare.schema import Schema
+
+SEED_BODY_LIMIT = 64 * 1024 * 1024
+"""Bytes of a seed's body; every other route takes far less."""
+
+RunIdInPath: TypeAlias = Annotated[str, PathParameter(pattern=RUN_ID_FORM)]
+
+
+@get("/schema")
+async def read_schema(ledger: NamedDependency[Ledger]) -> Schema:
+    """The tables in insert order, their columns and keys."""
+    return ledger.schema
+
+
+@put("/runs/{run_id:str}", request_max_body_size=SEED_BODY_LIMIT)
+async def seed_run(run_id: RunIdInPath, body: RawBody, ledger: NamedDependency[Ledger]) -> Response[SeedAnswer]:
+    """Write a bundle and its ledger entry in one transaction: 201, or 200 when it is there already."""
+    answer, written = await ledger.seed(run_id, read_seed(body))
+    return Response(answer, status_code=201 if written else 200)
+
+
+@get("/runs/{run_id:str}")
+async def describe_run(run_id: RunIdInPath, ledger: NamedDependency[Ledger]) -> RunDescription:
+    """The ledger entry of a run, its rows counted now."""
+    return await ledger.describe(run_id)
+
+
+@delete("/runs/{run_id:str}", status_code=200)
+async def delete_run(run_id: RunIdInPath, ledger: NamedDependency[Ledger]) -> DeleteAnswer:
+    """Put up the run's tombstone and delete its rows in one transaction; harmless to repeat."""
+    return await ledger.delete(run_id)
+
+
+@get("/runs")
+async def list_runs(
+    ledger: NamedDependency[Ledger],
+    state_: Annotated[RunState | None, QueryParameter(name="state")] = None,
+    after: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+) -> RunList:
+    """The ledger by run id, at most `limit` entries, those greater than `after`."""
+    return await ledger.list_runs(state_, after, limit)
+
+
+internal_routes: list[ControllerRouterHandler] = [read_schema, seed_run, describe_run, delete_run, list_runs]

@@ -1,0 +1,150 @@
+"""The tables as the migrations declare them: what a bundle may name, and the order to insert it in.
+
+The migrations are read, not the database's catalog, so the schema is known before anything connects. Read are
+CREATE, ALTER and DROP TABLE; what sqlglot cannot parse it reports in the log and leaves out.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import msgspec
+import sqlglot
+
+from target_healthcare.ddl import TableDraft, apply_statement
+from target_healthcare.migrations import Migration
+
+RUN_COLUMN = "test_run_id"
+"""A table with this column takes rows of runs."""
+
+
+class SchemaError(Exception):
+    """A migration cannot be read; the message names the file."""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column. `type` is the SQL type in lower case; keys the database makes count as defaults too."""
+
+    name: str
+    type: str
+    nullable: bool
+    has_default: bool
+
+
+class ForeignKey(msgspec.Struct, frozen=True):
+    """Columns that point at a row of another table (or of the same)."""
+
+    columns: tuple[str, ...]
+    references: str
+    referenced_columns: tuple[str, ...]
+
+
+class Table(msgspec.Struct, frozen=True, dict=True):
+    """One table. `run_column` is null when its rows cannot be tagged with a run."""
+
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    run_column: str | None
+    run_column_nullable: bool
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns in their declared order."""
+        return tuple(column.name for column in self.columns)
+
+
+class Schema(msgspec.Struct, frozen=True, dict=True):
+    """All tables in insert order (parents first) and a version that changes when any of them does."""
+
+    schema_version: str
+    tables: tuple[Table, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Table]:
+        """The tables by name."""
+        return {table.name: table for table in self.tables}
+
+    @cached_property
+    def run_tables(self) -> tuple[Table, ...]:
+        """The tables whose rows can be tagged with a run, in insert order."""
+        return tuple(table for table in self.tables if table.run_column is not None)
+
+
+def read_schema(migrations: Iterable[Migration]) -> Schema:
+    """Read the tables that a sequence of migrations leaves behind; raises `SchemaError` on unreadable SQL."""
+    drafts: dict[str, TableDraft] = {}
+    for migration in migrations:
+        try:
+            statements = sqlglot.parse(migration.sql.decode(), dialect="postgres")
+        except (sqlglot.ParseError, sqlglot.TokenError, UnicodeDecodeError) as error:
+            raise SchemaError(f"{migration.file_name} cannot be read: {error}") from error
+        for statement in statements:
+            if statement is not None:
+                apply_statement(drafts, statement)
+    tables = tuple(_finish(drafts, name) for name in drafts)
+    return Schema(_version(tables), sort_by_foreign_keys(tables))
+
+
+def sort_by_foreign_keys(tables: tuple[Table, ...]) -> tuple[Table, ...]:
+    """Put parents before children, otherwise in the given order.
+
+    A table that refers to itself is no obstacle. No order is right for a cycle; its tables keep the given one.
+    """
+    waiting = {table.name: table for table in tables}
+    ordered: list[Table] = []
+    while waiting:
+        ready = [table for table in waiting.values() if not _parents(table) & waiting.keys()]
+        ordered += ready or [_first_of_a_cycle(waiting)]
+        for table in ordered:
+            waiting.pop(table.name, None)
+    return tuple(ordered)
+
+
+def _first_of_a_cycle(waiting: Mapping[str, Table]) -> Table:
+    """Walk from child to parent, where every table has one still waiting, until a table comes up again."""
+    seen: set[str] = set()
+    name = next(iter(waiting))
+    while name not in seen:
+        seen.add(name)
+        name = next(key.references for key in waiting[name].foreign_keys if key.references in waiting.keys() - {name})
+    return waiting[name]
+
+
+def _parents(table: Table) -> set[str]:
+    return {key.references for key in table.foreign_keys} - {table.name}
+
+
+def _finish(drafts: Mapping[str, TableDraft], name: str) -> Table:
+    draft = drafts[name]
+    columns = tuple(
+        Column(
+            column.name,
+            column.type,
+            column.nullable and column.name not in draft.primary_key,
+            column.has_default,
+        )
+        for column in draft.columns.values()
+    )
+    run_column = next((column for column in columns if column.name == RUN_COLUMN), None)
+    return Table(
+        name=name,
+        columns=columns,
+        primary_key=draft.primary_key,
+        foreign_keys=tuple(
+            ForeignKey(key.columns, key.references, key.referenced_columns or _primary_key(drafts, key.references))
+            for key in draft.foreign_keys.values()
+        ),
+        run_column=run_column and run_column.name,
+        run_column_nullable=run_column is not None and run_column.nullable,
+    )
+
+
+def _primary_key(drafts: Mapping[str, TableDraft], name: str) -> tuple[str, ...]:
+    return drafts[name].primary_key if name in drafts else ()
+
+
+def _version(tables: tuple[Table, ...]) -> str:
+    by_name = sorted(tables, key=lambda table: table.name)
+    return hashlib.sha256(msgspec.json.encode(by_name)).hexdigest()
