@@ -16,8 +16,10 @@ ERROR = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 4\r\nconnection:
 
 
 class FlakyProxy:
-    """`pass` forwards; `error` answers 500; `hang` takes the request and forwards nothing; `lose_answer` forwards the
-    request and never answers; `down` breaks every connection at once."""
+    """`pass` forwards; `error` answers 500; `down` breaks every connection at once.
+
+    `hang` takes the request and forwards nothing; `lose_answer` forwards the request and never answers.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atdm_core import Brief, Bundle, Finding, Request, generate, judge
+from atdm_core import Bundle, Finding, generate, judge
 from atdm_core.ids import new_id
-from atdm_core.planner import RulePlanner
 from atdm_core.values import ConstraintValue
 from atdm_healthcare import PACK
 from atdm_server.http_target import HttpTarget
@@ -59,8 +58,7 @@ def made(
     scenario: str, wanted: dict[str, ConstraintValue], seed: int, as_of: date
 ) -> tuple[Bundle, tuple[Finding, ...]]:
     """The bundle that a request gets, and the findings on it."""
-    request = Request(scenario=scenario, constraints=wanted)
-    plan = asyncio.run(RulePlanner().plan(Brief(pack=PACK, request=request, seed=seed, as_of=as_of)))
+    plan = PACK.plan(scenario, wanted, seed=seed, as_of=as_of)
     bundle = generate(PACK, plan, new_id())
     return bundle, judge(PACK, plan, bundle)
 

@@ -172,7 +172,7 @@ class Engine:
                 "the request with this Idempotency-Key has not finished; send it again a little later",
                 run_id=run_id,
             )
-        if run_status(trail.events) == "rolled_back":
+        if run_status(trail.events) == "rolled_back" or not row.answer:
             raise SeedFailed(
                 "the request with this Idempotency-Key was rolled back; send it again with a new key",
                 run_id=run_id,

@@ -83,6 +83,29 @@ class Pack(Struct, frozen=True, kw_only=True):
             )
         return self.scenarios[scenario_id]
 
+    def plan(
+        self,
+        scenario_id: str,
+        constraints: Mapping[str, ConstraintValue],
+        *,
+        seed: int,
+        as_of: date,
+        planner_mode: str = "rule",
+    ) -> Plan:
+        """The plan of a scenario as it stands; `ScenarioNotFound`, `UnknownConstraint` or `InvalidConstraint`."""
+        scenario = self.scenario(scenario_id)
+        return Plan(
+            domain=self.name,
+            pack_version=self.version,
+            scenario_id=scenario_id,
+            planner_mode=planner_mode,
+            seed=seed,
+            as_of=as_of,
+            constraints=self.resolve(scenario, constraints),
+            steps=scenario.generators,
+            validators=scenario.validators,
+        )
+
     def resolve(self, scenario: Scenario, wanted: Mapping[str, ConstraintValue]) -> dict[str, ConstraintValue]:
         """Every constraint's value: what the request wants, else the scenario's default, else the pack's."""
         check_constraints(self.constraints, wanted, domain=self.name)

@@ -12,19 +12,8 @@ class RulePlanner:
 
     async def plan(self, brief: Brief) -> Plan:
         """See `Planner.plan`."""
-        pack, request = brief.pack, brief.request
-        scenario = pack.scenario(request.scenario)
-        return Plan(
-            domain=pack.name,
-            pack_version=pack.version,
-            scenario_id=scenario.scenario_id,
-            planner_mode="rule",
-            seed=brief.seed,
-            as_of=brief.as_of,
-            constraints=pack.resolve(scenario, request.constraints),
-            steps=scenario.generators,
-            validators=scenario.validators,
-        )
+        request = brief.request
+        return brief.pack.plan(request.scenario, request.constraints, seed=brief.seed, as_of=brief.as_of)
 
 
 class LlmPlanner:

@@ -55,7 +55,9 @@ class Undo:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _undo(self, trail: Trail, row: CatalogRow) -> None:
-        if not await self._decide(trail, row):
+        rolled_back = await self._decide(trail)
+        await self._services.catalog.record(row)
+        if not rolled_back:
             # The record of a ready run reached the store although its answer was lost: the rows go the ordinary way.
             await wipe(self._services, trail.run_id, row.invoker)
             return
@@ -70,7 +72,7 @@ class Undo:
             )
         )
 
-    async def _decide(self, trail: Trail, row: CatalogRow) -> bool:
+    async def _decide(self, trail: Trail) -> bool:
         """Whether the run object says that the run is rolled back."""
         part = trail.unstored()
         if part.version > 0:
@@ -82,5 +84,4 @@ class Undo:
             if stored is None or stored.head != trail.head:
                 return False
         trail.mark_stored()
-        await self._services.catalog.record(row)
         return True

@@ -1,7 +1,7 @@
 """The values that travel through ATDM: frozen structs, which are the wire format as they stand."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -222,12 +222,16 @@ class CatalogRow(Struct, frozen=True, kw_only=True):
 
 
 class CatalogQuery(Struct, frozen=True, kw_only=True):
-    """Which runs to list, newest first."""
+    """Which runs to list, newest first. A `since` without a time zone is UTC."""
 
     scenario: str | None = None
     since: datetime | None = None
     status: RunStatus | None = None
     limit: int = 100
+
+    def __post_init__(self) -> None:
+        if self.since is not None and self.since.tzinfo is None:
+            msgspec.structs.force_setattr(self, "since", self.since.replace(tzinfo=UTC))
 
     def matches(self, row: CatalogRow) -> bool:
         """Whether the row is one of those asked for; the limit aside."""

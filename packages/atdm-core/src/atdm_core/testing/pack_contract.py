@@ -21,18 +21,7 @@ class PackContract:
 
     def plan(self, scenario_id: str, *, seed: int = 7, as_of: date = AS_OF[2], **constraints: Any) -> Plan:
         """The plan of a scenario of the pack."""
-        scenario = self.pack.scenario(scenario_id)
-        return Plan(
-            domain=self.pack.name,
-            pack_version=self.pack.version,
-            scenario_id=scenario_id,
-            planner_mode="rule",
-            seed=seed,
-            as_of=as_of,
-            constraints=self.pack.resolve(scenario, constraints),
-            steps=scenario.generators,
-            validators=scenario.validators,
-        )
+        return self.pack.plan(scenario_id, constraints, seed=seed, as_of=as_of)
 
     def test_every_scenario_passes_its_validators(self) -> None:
         """Every scenario, with its own defaults, makes bundles that its validators accept, on awkward days too."""

@@ -9,10 +9,9 @@ from atdm_core.columns import constant
 from atdm_core.errors import SeedFailed
 from atdm_core.ids import new_id
 from atdm_core.pack import Pack, generate
-from atdm_core.planner import RulePlanner
-from atdm_core.protocols import Brief, Target
+from atdm_core.protocols import Target
 from atdm_core.table import Table
-from atdm_core.values import Bundle, Request
+from atdm_core.values import Bundle
 
 __all__ = ["TargetContract"]
 
@@ -149,9 +148,8 @@ class TargetContract:
 
     async def _bundle(self, run_id: str | None = None, seed: int = 1) -> Bundle:
         pack, scenario = self.a_pack()
-        request = Request(scenario=scenario)
-        brief = Brief(pack=pack, request=request, seed=seed, as_of=_AS_OF)
-        return generate(pack, await RulePlanner().plan(brief), run_id or new_id())
+        plan = pack.plan(scenario, {}, seed=seed, as_of=_AS_OF)
+        return generate(pack, plan, run_id or new_id())
 
     async def _refused(self, target: Target, bundle: Bundle) -> None:
         try:

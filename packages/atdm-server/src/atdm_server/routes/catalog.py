@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from atdm_core import Engine, Pack
@@ -15,7 +15,7 @@ from atdm_core.values import CatalogQuery, CatalogRow, ConstraintValue, RunStatu
 
 __all__ = ["catalog_routes"]
 
-PageSize: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+PageSize: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
 class ScenarioEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ async def list_runs(
     scenario: FromQuery[str | None] = None,
     since: FromQuery[datetime | None] = None,
     status: FromQuery[RunStatus | None] = None,
-    limit: FromQuery[PageSize] = 100,
+    limit: PageSize = 100,
 ) -> Runs:
     """The runs that match, newest first, each with the status it has now."""
     rows = await engine.runs(CatalogQuery(scenario=scenario, since=since, status=status, limit=limit))

@@ -16,9 +16,9 @@ from atdm_server.store import ObjectAuditLog
 
 __all__ = ["audit_routes", "test_data_routes"]
 
-Invoker: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-IdempotencyKey: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-InvokerHeader: TypeAlias = Annotated[Invoker, HeaderParameter(name="X-Atdm-Invoker")]
+# The framework reads bounds from its own parameter kinds only; a msgspec.Meta beside them is not looked at.
+Invoker: TypeAlias = Annotated[str, HeaderParameter(name="X-Atdm-Invoker", min_length=1, max_length=255)]
+IdempotencyKey: TypeAlias = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
 
 
 class ResetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,8 +32,8 @@ async def request_data(
     data: JSONBody[Request],
     engine: NamedDependency[Engine],
     request: AnyRequest,
-    invoker: InvokerHeader = "unknown",
-    idempotency_key: Annotated[IdempotencyKey | None, HeaderParameter(name="Idempotency-Key")] = None,
+    invoker: Invoker = "unknown",
+    idempotency_key: IdempotencyKey = None,
 ) -> Outcome:
     """Ask for data by intent: plan, generate, validate, seed and record it, all or nothing."""
     outcome = await engine.request(data, Caller(invoker=invoker, idempotency_key=idempotency_key))
@@ -46,7 +46,7 @@ async def reset_run(
     run_id: FromPath[str],
     data: JSONBody[ResetRequest],
     engine: NamedDependency[Engine],
-    invoker: InvokerHeader = "unknown",
+    invoker: Invoker = "unknown",
 ) -> ResetOutcome:
     """Take one run back, with the token its answer carried. Repeating it is harmless."""
     return await engine.reset(run_id, data.cleanup_token, invoker)
