@@ -1,0 +1,117 @@
+"""Fixture files."""
+
+import ast
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atdm_core import Outcome
+from atdm_core.errors import InvalidRequest
+from atdm_core.fixtures import FixtureFolder
+from atdm_core.values import Cleanup, Delivery, FixturePaths
+from tests.unit.atdm_core.shop import AS_OF, make_bundle
+
+BOTH = Delivery(return_playwright_fixture=True, return_pytest_fixture=True, return_records=True)
+NASTY = "it's \"quoted\" \\ \n''' {braces} ü \u2028 " + "long " * 40
+
+
+def an_outcome(folder: FixtureFolder, delivery: Delivery = BOTH) -> Outcome:
+    """An outcome with nasty text in its rows."""
+    bundle = make_bundle(rows=2)
+    records = bundle.records()
+    records["order"][0]["note"] = NASTY
+    return Outcome(
+        request_id="tdr_run",
+        test_run_id="run",
+        status="ready",
+        data=bundle.keys(),
+        fixtures=folder.paths("one_order", "run", delivery),
+        cleanup=Cleanup("token", "/test-data/runs/run/reset"),
+        seed=1,
+        as_of=AS_OF,
+        audit_head="",
+        records=records,
+    )
+
+
+def imported(path: Path) -> Any:
+    """The module of a file."""
+    spec = importlib.util.spec_from_file_location("made_fixture", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_paths_name_scenario_and_run(tmp_path: Path) -> None:
+    """A fixture is named after scenario and run; one that was not asked for has no path."""
+    folder = FixtureFolder(tmp_path)
+    assert folder.paths("one_order", "run", BOTH) == FixturePaths(
+        str(tmp_path / "one_order_run.json"), str(tmp_path / "one_order_run.py")
+    )
+    assert folder.paths("one_order", "run", Delivery()) == FixturePaths(None, None)
+
+
+@pytest.mark.parametrize(("scenario", "run"), [("../x", "run"), ("one_order", "a/b"), (".x", "run")])
+def test_no_fixture_leaves_its_folder(tmp_path: Path, scenario: str, run: str) -> None:
+    """A scenario or run whose name could leave the folder is refused."""
+    with pytest.raises(InvalidRequest):
+        FixtureFolder(tmp_path).paths(scenario, run, BOTH)
+
+
+async def test_both_files_say_the_same(tmp_path: Path) -> None:
+    """The JSON file and the module hold the same data, under the contract's keys."""
+    folder = FixtureFolder(tmp_path / "not" / "yet")
+    await folder.write("one_order", an_outcome(folder))
+    content = json.loads((folder.folder / "one_order_run.json").read_text())
+    module = imported(folder.folder / "one_order_run.py")
+    assert module.scenario_data() == content
+    assert (module.SCENARIO_ID, module.TEST_RUN_ID) == ("one_order", "run")
+    assert list(content) == ["scenario_id", "test_run_id", "data", "cleanup", "records"]
+    assert content["cleanup"] == {
+        "cleanup_token": "token",
+        "endpoint": "/test-data/runs/run/reset",
+        "expires_at": None,
+    }
+    assert content["records"]["order"][0]["note"] == NASTY
+    assert content["records"]["order"][0]["placed_at"].startswith("2026-06")
+
+
+async def test_the_module_holds_literals_only(tmp_path: Path) -> None:
+    """The module imports and calls nothing: three constants and a function that returns one of them."""
+    folder = FixtureFolder(tmp_path)
+    await folder.write("one_order", an_outcome(folder))
+    tree = ast.parse((tmp_path / "one_order_run.py").read_text())
+    docstring, *constants, function = tree.body
+    assert isinstance(docstring, ast.Expr)
+    assert isinstance(function, ast.FunctionDef)
+    for constant in constants:
+        assert isinstance(constant, ast.Assign)
+        ast.literal_eval(constant.value)
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.Call, ast.Import, ast.ImportFrom))]
+
+
+async def test_without_records_there_are_four_keys(tmp_path: Path) -> None:
+    """A fixture of a request that did not ask for its rows has no records."""
+    import msgspec
+
+    folder = FixtureFolder(tmp_path)
+    outcome = msgspec.structs.replace(an_outcome(folder), records=msgspec.UNSET)
+    await folder.write("one_order", outcome)
+    assert list(json.loads((tmp_path / "one_order_run.json").read_text())) == [
+        "scenario_id",
+        "test_run_id",
+        "data",
+        "cleanup",
+    ]
+
+
+async def test_nothing_asked_for_nothing_written(tmp_path: Path) -> None:
+    """Without a fixture asked for, not even the folder is made."""
+    folder = FixtureFolder(tmp_path / "fixtures")
+    await folder.write("one_order", an_outcome(folder, Delivery()))
+    assert not folder.folder.exists()

@@ -1,0 +1,102 @@
+"""Taking a run back."""
+
+import asyncio
+
+import pytest
+
+from atdm_core.errors import ResetFailed, StoreUnavailable, TargetUnreachable, TokenMismatch, TrailConflict
+from tests.unit.atdm_core.weather import House
+
+
+async def test_reset_deletes_and_records(house: House) -> None:
+    """A reset records its start before the target deletes, tells what was deleted, and closes the run."""
+    outcome = await house.ask()
+    del house.weather.calls[:]
+    reset = await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "agent:7")
+    assert reset.status == "cleaned"
+    assert reset.deleted_counts == {"customer": 1, "order": 1}
+    work = [call for call in house.weather.calls if call not in ("log.read", "catalog.find")]
+    assert work == ["log.append", "target.delete", "log.append", "log.close"]
+    view = await house.engine.trail(outcome.test_run_id)
+    assert [(e.action, e.invoker) for e in view.events[-2:]] == [
+        ("reset_started", "agent:7"),
+        ("reset_completed", "agent:7"),
+    ]
+    assert view.events[-1].outputs == {"strategy": "reset_run", "deleted_counts": {"customer": 1, "order": 1}}
+    assert view.status == "cleaned"
+
+
+async def test_reset_again_is_harmless(house: House) -> None:
+    """A second reset says so, adds no event, and does not touch the target."""
+    outcome = await house.ask()
+    token = outcome.cleanup.cleanup_token
+    await house.engine.reset(outcome.test_run_id, token, "x")
+    before = await house.actions(outcome.test_run_id)
+    again = await house.engine.reset(outcome.test_run_id, token, "x")
+    assert again.status == "already_cleaned"
+    assert await house.actions(outcome.test_run_id) == before
+    assert house.weather.calls.count("target.delete") == 1
+
+
+async def test_wrong_token_after_the_reset_is_refused_too(house: House) -> None:
+    """Nobody learns of a run's state without its token."""
+    outcome = await house.ask()
+    await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    with pytest.raises(TokenMismatch, match="use the one its answer carried"):
+        await house.engine.reset(outcome.test_run_id, "wrong", "x")
+
+
+async def test_token_of_another_run_is_refused(house: House) -> None:
+    """The token of one run does not take back another."""
+    one, two = await house.ask(), await house.ask()
+    with pytest.raises(TokenMismatch):
+        await house.engine.reset(one.test_run_id, two.cleanup.cleanup_token, "x")
+    assert house.rows() == 4
+
+
+@pytest.mark.parametrize("error", [ResetFailed("rows of others point at them"), TargetUnreachable("away")])
+async def test_failed_reset_is_recorded_and_can_be_repeated(house: House, error: Exception) -> None:
+    """A target that does not delete is recorded with its reason; the next reset works."""
+    outcome = await house.ask()
+    house.weather.fails("target.delete", error)
+    with pytest.raises(type(error)) as refusal:
+        await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    assert refusal.value.run_id == outcome.test_run_id  # pyright: ignore[reportAttributeAccessIssue]
+    view = await house.engine.trail(outcome.test_run_id)
+    assert (view.status, view.reset_status) == ("ready", "failed")
+    assert view.events[-1].outputs["error"]["message"] == str(error)
+    assert (await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")).status == "cleaned"
+    assert house.rows() == 0
+
+
+async def test_reset_whose_record_was_lost_can_be_repeated(house: House) -> None:
+    """A store that is away when the deletion is to be recorded leaves a run that can be reset again."""
+    outcome = await house.ask()
+    token = outcome.cleanup.cleanup_token
+    house.weather.fails("log.append", TrailConflict("someone was faster"))
+    house.weather.fails("target.delete", StoreUnavailable("away"), when="after")
+    with pytest.raises(StoreUnavailable):
+        await house.engine.reset(outcome.test_run_id, token, "x")
+    assert (await house.engine.reset(outcome.test_run_id, token, "x")).status == "cleaned"
+    assert (await house.actions(outcome.test_run_id)).count("reset_completed") == 1
+
+
+async def test_resets_at_the_same_time(house: House) -> None:
+    """Of several resets at once at least one cleans, all end well, and the trail is whole."""
+    outcome = await house.ask()
+    resets = await asyncio.gather(
+        *(house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, str(i)) for i in range(4))
+    )
+    assert {reset.status for reset in resets} <= {"cleaned", "already_cleaned"}
+    assert "cleaned" in {reset.status for reset in resets}
+    assert (await house.actions(outcome.test_run_id)).count("reset_completed") == 1
+    assert house.rows() == 0
+
+
+async def test_endless_conflict_ends_in_an_error(house: House) -> None:
+    """A trail that others write all the time is given up after a few attempts, with what to do."""
+    outcome = await house.ask()
+    house.weather.fails("log.append", TrailConflict("someone was faster"), times=50)
+    with pytest.raises(ResetFailed, match="written by too many at once; try again"):
+        await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    assert house.rows() == 2

@@ -1,0 +1,48 @@
+"""The memory fakes keep the contracts that the real parts keep."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import pytest
+
+from atdm_core import Pack, Target
+from atdm_core.audit import Part
+from atdm_core.errors import SeedFailed, TrailConflict
+from atdm_core.testing import MemoryLog, MemoryTarget, TargetContract
+from tests.unit.atdm_core.audit.trails import a_trail
+from tests.unit.atdm_core.shop import SHARED, SHOP, make_bundle
+
+
+class TestMemoryTarget(TargetContract):
+    """The target in memory keeps the contract of targets."""
+
+    def open_target(self) -> Target:
+        """A new one."""
+        return MemoryTarget(SHARED)
+
+    def a_pack(self) -> tuple[Pack, str]:
+        """The shop, whose second scenario repeats a step."""
+        return SHOP, "two_orders"
+
+    async def row_counts(self, target: Target, run_id: str) -> Mapping[str, int]:
+        """The rows that carry the run's id."""
+        tables = cast("MemoryTarget", target).tables
+        return {name: sum(row["test_run_id"] == run_id for row in rows.values()) for name, rows in tables.items()}
+
+
+async def test_unknown_shared_row_is_refused() -> None:
+    """A reference to a shared row that does not exist is refused by table and column."""
+    with pytest.raises(SeedFailed, match=r"customer\.country: no country 'ZZ'"):
+        await MemoryTarget().seed(make_bundle(), None)
+
+
+async def test_log_takes_each_part_once() -> None:
+    """A version of a trail that exists is not replaced."""
+    log, entries = MemoryLog(), a_trail().entries
+    await log.append(Part("run", 0, entries))
+    with pytest.raises(TrailConflict):
+        await log.append(Part("run", 0, entries[:1]))
+    trail = await log.read("run")
+    assert trail is not None
+    assert trail.entries == entries
+    assert await log.read("other") is None
