@@ -1,9 +1,10 @@
 """The engine: from intent to rows and back, speaking to protocols only."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,19 @@ from atdm_core.errors import (
 from atdm_core.fixtures import FixtureFolder
 from atdm_core.ids import check_id, cleanup_token
 from atdm_core.pack import generate, judge
-from atdm_core.protocols import AuditLog, Brief, Catalog, Claims, Order, Planner, Services, Target
+from atdm_core.protocols import (
+    AuditLog,
+    Baselines,
+    Brief,
+    Catalog,
+    Claims,
+    Database,
+    Order,
+    Planner,
+    Services,
+    Strategy,
+    Target,
+)
 from atdm_core.registry import Registry
 from atdm_core.run import Run
 from atdm_core.undo import Undo
@@ -29,6 +42,7 @@ from atdm_core.values import (
     CatalogRow,
     Claim,
     Finding,
+    Manifest,
     Outcome,
     Plan,
     Request,
@@ -47,9 +61,11 @@ class Engine:
         registry: Registry,
         planner: Planner,
         target: Target,
+        database: Database,
         log: AuditLog,
         catalog: Catalog,
         claims: Claims,
+        baselines: Baselines,
         fixtures: FixtureFolder,
         server_key: bytes,
         clock: Clock = utc_now,
@@ -65,9 +81,12 @@ class Engine:
         self._fixtures = fixtures
         self._server_key = server_key
         self._clock = clock
-        services = Services(target=target, log=log, catalog=catalog, clock=clock)
-        self._reset_run = registry.strategy("reset_run", services)
-        self._undo = Undo(services, report)
+        self._baselines = baselines
+        self._services = Services(
+            target=target, database=database, log=log, catalog=catalog, baselines=baselines, clock=clock
+        )
+        self._strategies: dict[str, Strategy] = {}
+        self._undo = Undo(self._services, report)
 
     async def request(self, request: Request, caller: Caller) -> Outcome:
         """Serve a request: intent, plan, rows, judgement, record, seed, fixtures, record, answer.
@@ -100,8 +119,18 @@ class Engine:
 
     async def reset(self, run_id: str, token: str, invoker: str) -> ResetOutcome:
         """Take a run back. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
-        order = Order(invoker=invoker, options={"run_id": run_id, "cleanup_token": token})
-        return msgspec.convert(await self._reset_run.apply(order), ResetOutcome)
+        answer = await self.apply("reset_run", invoker, {"run_id": run_id, "cleanup_token": token})
+        return msgspec.convert(answer, ResetOutcome)
+
+    async def apply(self, strategy: str, invoker: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have an installed strategy put the target back; what it answers and raises is its own."""
+        if strategy not in self._strategies:
+            self._strategies[strategy] = self.registry.strategy(strategy, self._services)
+        return await self._strategies[strategy].apply(Order(invoker=invoker, options=options))
+
+    async def baselines(self) -> Sequence[Manifest]:
+        """All baselines, newest first."""
+        return await self._baselines.manifests()
 
     async def trail(self, run_id: str) -> TrailView:
         """The audit trail of a run or of a strategy; `RunNotFound` when there is none."""
@@ -118,9 +147,9 @@ class Engine:
         """Return when the target answers; `TargetUnreachable` when it does not."""
         await self._target.check()
 
-    async def close(self) -> None:
-        """Stop what runs in the background."""
-        await self._undo.close()
+    async def close(self) -> int:
+        """Stop what runs in the background; the events that were never stored, which is 0 on a good day."""
+        return await self._undo.close()
 
     async def _record(self, run: Run, row: CatalogRow) -> None:
         """Store trail and catalog row side by side; both have ended when this returns or raises."""

@@ -14,10 +14,18 @@
     ├── RunError                    the run that was named cannot be served
     │   ├── RunNotFound
     │   └── TokenMismatch
+    ├── BaselineError               the baseline that was named cannot be used
+    │   ├── BaselineExists
+    │   ├── BaselineNotFound
+    │   ├── NoBaseline
+    │   ├── BaselineSchemaDrift
+    │   └── BaselineDamaged
     ├── TargetError                 the system under test
     │   ├── TargetUnreachable
     │   ├── SeedFailed
-    │   └── ResetFailed
+    │   ├── ResetFailed
+    │   ├── SnapshotFailed
+    │   └── RestoreFailed
     ├── StoreError                  the audit log and the catalog
     │   ├── StoreUnavailable
     │   ├── TrailConflict
@@ -36,23 +44,31 @@ from typing import ClassVar
 
 __all__ = [
     "AtdmError",
+    "BaselineDamaged",
+    "BaselineError",
+    "BaselineExists",
+    "BaselineNotFound",
+    "BaselineSchemaDrift",
     "DomainNotFound",
     "GeneratorFailed",
     "IdempotencyKeyReused",
     "InvalidConstraint",
     "InvalidRequest",
     "LlmModeNotEnabled",
+    "NoBaseline",
     "PackError",
     "PackInvalid",
     "PackNotFound",
     "RequestError",
     "RequestInProgress",
     "ResetFailed",
+    "RestoreFailed",
     "RunError",
     "RunNotFound",
     "ScenarioInvalid",
     "ScenarioNotFound",
     "SeedFailed",
+    "SnapshotFailed",
     "StoreError",
     "StoreUnavailable",
     "TargetError",
@@ -155,6 +171,42 @@ class TokenMismatch(RunError):
     code = "TOKEN_MISMATCH"
 
 
+class BaselineError(AtdmError):
+    """The baseline that was named cannot be used."""
+
+    code = "BASELINE_ERROR"
+
+
+class BaselineExists(BaselineError):
+    """A baseline of this name exists, and none is overwritten."""
+
+    code = "BASELINE_EXISTS"
+
+
+class BaselineNotFound(BaselineError):
+    """No baseline has this name."""
+
+    code = "BASELINE_NOT_FOUND"
+
+
+class NoBaseline(BaselineError):
+    """The latest baseline was asked for, and there is none."""
+
+    code = "NO_BASELINE"
+
+
+class BaselineSchemaDrift(BaselineError):
+    """The target's schema is not the one the baseline was taken of."""
+
+    code = "BASELINE_SCHEMA_DRIFT"
+
+
+class BaselineDamaged(BaselineError):
+    """The stored tables are not those that the manifest describes; nothing was restored."""
+
+    code = "BASELINE_DAMAGED"
+
+
 class TargetError(AtdmError):
     """The system under test did not do what it was asked."""
 
@@ -177,6 +229,18 @@ class ResetFailed(TargetError):
     """The target answered, and did not delete the run's rows."""
 
     code = "RESET_FAILED"
+
+
+class SnapshotFailed(TargetError):
+    """The target answered, and did not export its tables."""
+
+    code = "SNAPSHOT_FAILED"
+
+
+class RestoreFailed(TargetError):
+    """The target answered, and did not restore the tables; they are as they were."""
+
+    code = "RESTORE_FAILED"
 
 
 class StoreError(AtdmError):

@@ -12,6 +12,7 @@ from atdm_core.draw import Draw, SeededSource, Source
 from atdm_core.entity import Entity
 from atdm_core.errors import PackInvalid, RequestError, ScenarioInvalid, ScenarioNotFound
 from atdm_core.protocols import Validator
+from atdm_core.rules import ReferenceRule, Rule
 from atdm_core.scenario import Scenario
 from atdm_core.table import Table
 from atdm_core.values import Bundle, ConstraintValue, Finding, Plan
@@ -188,8 +189,28 @@ def _check_parts(pack: Pack) -> None:
                 f"pack {pack.name}: generator {generator.name} makes {generator.entity}, whose rows all runs share",
                 pack=pack.name,
             )
+    for rule in pack.validators.values():
+        if isinstance(rule, (Rule, ReferenceRule)):
+            _check_rule(pack, rule)
     for scenario in pack.scenarios.values():
         _check_scenario(pack, scenario)
+
+
+def _check_rule(pack: Pack, rule: Rule | ReferenceRule) -> None:
+    """A rule over something that does not exist would pass for ever."""
+    known = {
+        f"{name}.{column}"
+        for name in rule.entities()
+        if name in pack.entities
+        for column in pack.entities[name].columns
+    }
+    unknown = [name for name in rule.entities() if name not in pack.entities]
+    unknown += [column for column in rule.shows if column not in known]
+    if unknown:
+        raise PackInvalid(
+            f"pack {pack.name}: validator {rule.name} looks at {', '.join(unknown)}, which does not exist",
+            pack=pack.name,
+        )
 
 
 def _check_scenario(pack: Pack, scenario: Scenario) -> None:

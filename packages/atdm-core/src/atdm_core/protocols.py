@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pyarrow as pa
 from msgspec import Struct
 
 from atdm_core.audit.trail import Clock, Mark, Part, Trail
@@ -17,6 +19,7 @@ from atdm_core.values import (
     Claim,
     Deletion,
     Finding,
+    Manifest,
     Plan,
     Request,
     SeedReceipt,
@@ -27,9 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuditLog",
+    "Baselines",
     "Brief",
     "Catalog",
     "Claims",
+    "Database",
+    "Export",
     "Order",
     "Planner",
     "Services",
@@ -95,7 +101,11 @@ class AuditLog(Protocol):
     """Where trails live. What it has accepted is durable; nothing in it is edited or deleted."""
 
     async def note(self, mark: Mark) -> None:
-        """Put a mark into the process log. An `open` mark is durable on return; a `close` mark may follow later."""
+        """Put a mark into the process log.
+
+        An `open` mark is durable on return. A `close` mark may follow later, and is no reason to fail: a run without
+        one is taken for open, and looked at again.
+        """
         ...
 
     async def append(self, part: Part) -> None:
@@ -131,12 +141,61 @@ class Claims(Protocol):
         ...
 
 
+class Export(Struct, frozen=True, kw_only=True):
+    """All tables of one moment, parents first. `batches` gives (table, rows) in that order, and can be read once."""
+
+    schema_version: str
+    captured_at: datetime
+    tables: tuple[str, ...]
+    batches: AsyncIterator[tuple[str, pa.RecordBatch]]
+
+
+class Database(Protocol):
+    """The target as a whole, beside its runs."""
+
+    async def delete_all(self) -> Deletion:
+        """Delete the rows of every run, shared rows excepted, and leave tombstones. `ResetFailed`."""
+        ...
+
+    def export(self) -> AbstractAsyncContextManager[Export]:
+        """Read every table in one consistent snapshot. `SnapshotFailed`, also while the batches are read."""
+        ...
+
+    async def restore(self, export: Export) -> Mapping[str, int]:
+        """Replace the rows of all tables in one transaction; the rows restored, by table.
+
+        `BaselineSchemaDrift` when the target's schema is another, `RestoreFailed`: the tables are as they were.
+        """
+        ...
+
+
+class Baselines(Protocol):
+    """Where baselines are kept: all tables of one moment, under a name."""
+
+    async def save(self, baseline_id: str, export: Export) -> Manifest:
+        """Keep an export under a new name. `BaselineExists`."""
+        ...
+
+    def open(self, baseline_id: str | None) -> AbstractAsyncContextManager[tuple[Manifest, Export]]:
+        """The baseline of this name, else the latest, with every hash checked before the first batch.
+
+        `BaselineNotFound`, `NoBaseline`, `BaselineDamaged`.
+        """
+        ...
+
+    async def manifests(self) -> Sequence[Manifest]:
+        """All baselines, newest first."""
+        ...
+
+
 class Services(Struct, frozen=True, kw_only=True):
     """What a reset strategy works with."""
 
     target: Target
+    database: Database
     log: AuditLog
     catalog: Catalog
+    baselines: Baselines
     clock: Clock
 
 

@@ -36,9 +36,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     broken_when: Literal["any", "all"] = "any"
     shows: tuple[str, ...] = ()
 
+    def entities(self) -> tuple[str, ...]:
+        """The entities whose rows it looks at."""
+        return (self.over,) if self.beside is None else (self.over, self.beside)
+
     def judge(self, tables: Mapping[str, Table]) -> Finding:
         """The finding on a bundle's tables, by entity."""
-        names = (self.over,) if self.beside is None else (self.over, self.beside)
+        names = self.entities()
         if any(name not in tables for name in names):
             return Finding(validator=self.name, ok=True, message=self.message)
         sides = [tables[name] for name in names]
@@ -74,6 +78,10 @@ class ReferenceRule(msgspec.Struct, frozen=True, kw_only=True):
     def shows(self) -> tuple[str, ...]:
         """The column that refers."""
         return (f"{self.over}.{self.column}",)
+
+    def entities(self) -> tuple[str, ...]:
+        """The entities whose rows it looks at."""
+        return (self.over, self.entity)
 
     def judge(self, tables: Mapping[str, Table]) -> Finding:
         """The finding on a bundle's tables, by entity."""

@@ -24,7 +24,7 @@ class Undo:
         """`report` is told of every attempt that failed, with the run's id."""
         self._services = services
         self._report = report
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Trail] = {}
 
     @property
     def pending(self) -> int:
@@ -34,15 +34,17 @@ class Undo:
     async def start(self, trail: Trail, row: CatalogRow) -> None:
         """Undo the run whose trail ends in its failure. Returns when that is done, or after a moment's patience."""
         task = asyncio.create_task(self._undo_until_done(trail, row))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = trail
+        task.add_done_callback(self._tasks.pop)
         await asyncio.wait([task], timeout=PATIENCE)
 
-    async def close(self) -> None:
-        """Give up what is still to be undone; the process log names it as open."""
-        for task in self._tasks:
+    async def close(self) -> int:
+        """Give up what is still to be undone (the process log has it as open); how many events were never stored."""
+        given_up = dict(self._tasks)
+        for task in given_up:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*given_up, return_exceptions=True)
+        return sum(len(trail.unstored().entries) for trail in given_up.values())
 
     async def _undo_until_done(self, trail: Trail, row: CatalogRow) -> None:
         pause = FIRST_PAUSE

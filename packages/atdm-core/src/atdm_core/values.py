@@ -23,6 +23,7 @@ __all__ = [
     "Event",
     "Finding",
     "FixturePaths",
+    "Manifest",
     "Outcome",
     "Plan",
     "Records",
@@ -31,6 +32,7 @@ __all__ = [
     "RunStatus",
     "SeedReceipt",
     "Step",
+    "TableFile",
 ]
 
 ConstraintValue: TypeAlias = str | int | float | bool | None
@@ -240,6 +242,26 @@ class CatalogQuery(Struct, frozen=True, kw_only=True):
             and self.status in (None, row.status)
             and (self.since is None or row.created_at >= self.since)
         )
+
+
+class TableFile(Struct, frozen=True, kw_only=True):
+    """A table of a baseline as it is kept: how many rows, and the SHA-256 (hex) of the Parquet file."""
+
+    rows: int
+    sha256: str
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What a baseline consists of. It is written last, so a baseline without one does not exist."""
+
+    baseline_id: str
+    captured_at: datetime
+    schema_version: str
+    files: Mapping[str, TableFile]
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows by table."""
+        return {table: file.rows for table, file in self.files.items()}
 
 
 class Claim(Struct, frozen=True, kw_only=True):

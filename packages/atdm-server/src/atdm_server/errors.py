@@ -2,13 +2,19 @@
 
 from atdm_core import AtdmError
 
-__all__ = ["AuthRequired", "NotReady", "SettingsInvalid"]
+__all__ = ["AuthRequired", "ConfirmRequired", "NotReady", "SettingsInvalid"]
 
 
 class AuthRequired(AtdmError):
     """The request changes something and does not carry the API token."""
 
     code = "AUTH_REQUIRED"
+
+
+class ConfirmRequired(AtdmError):
+    """The request reaches beyond one run and does not say that it means to."""
+
+    code = "CONFIRM_REQUIRED"
 
 
 class NotReady(AtdmError):

@@ -9,6 +9,7 @@ import msgspec
 
 from atdm_core.errors import ResetFailed, SeedFailed, TargetError, TargetUnreachable
 from atdm_core.values import Bundle, Deletion, SeedReceipt
+from atdm_server.target_answers import error_of, reaching, read_answer
 
 __all__ = ["HttpTarget"]
 
@@ -47,7 +48,7 @@ class HttpTarget:
         """See `Target.check`."""
         response = await self._send("GET", "/health")
         if response.status_code != 200:
-            raise TargetUnreachable(f"the target at {self._url} is not healthy: {_error_of(response)[1]}")
+            raise TargetUnreachable(f"the target at {self._url} is not healthy: {error_of(response)[1]}")
 
     async def close(self) -> None:
         """Close the pool."""
@@ -61,40 +62,10 @@ class HttpTarget:
         refusal: type[TargetError],
         content: bytes | None = None,
     ) -> _T:
-        response = await self._send(method, f"/internal/runs/{run_id}", content)
-        if response.is_success:
-            try:
-                return msgspec.json.decode(response.content, type=answer)
-            except msgspec.MsgspecError as error:
-                raise refusal(f"the target at {self._url} answered in another language: {error}") from error
-        code, message, details = _error_of(response)
-        raise refusal(
-            f"the target refused: {message}",
-            target_status=response.status_code,
-            target_code=code,
-            target_details=details,
-        )
+        return read_answer(await self._send(method, f"/internal/runs/{run_id}", content), answer, refusal)
 
     async def _send(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
         headers = {"content-type": "application/json"} if content is not None else None
-        try:
+        with reaching(self._url, self._timeout):
             async with asyncio.timeout(self._timeout):  # the client's own are per read, and a slow drip outlasts them
                 return await self._http.request(method, path, content=content, headers=headers)
-        except (TimeoutError, httpx2.TimeoutException) as error:
-            raise TargetUnreachable(
-                f"the target at {self._url} did not answer in {self._timeout:g} s; look at its log"
-            ) from error
-        except httpx2.RequestError as error:
-            reason = str(error) or type(error).__name__
-            raise TargetUnreachable(
-                f"the target at {self._url} cannot be reached ({reason}); is it running?"
-            ) from error
-
-
-def _error_of(response: httpx2.Response) -> tuple[str, str, dict[str, Any]]:
-    """Code, message and details of an answer in the error shape, or what can be said of one that is not."""
-    try:
-        error = msgspec.json.decode(response.content)["error"]
-        return str(error["code"]), str(error["message"]), dict(error.get("details") or {})
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-        return "UNKNOWN", f"HTTP {response.status_code} {response.reason_phrase}".rstrip(), {}

@@ -10,7 +10,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
 from atdm_core import AtdmError, errors
-from atdm_server.errors import AuthRequired, NotReady
+from atdm_server.errors import AuthRequired, ConfirmRequired, NotReady
 from atdm_server.request_log import RUN_ID
 
 __all__ = ["ERROR_HANDLERS", "STATUS_OF", "AnyRequest", "ErrorBody", "ErrorContent", "error_response", "status_of"]
@@ -24,18 +24,27 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
     errors.DomainNotFound: 404,
     errors.ScenarioNotFound: 404,
     errors.RunNotFound: 404,
+    errors.BaselineNotFound: 404,
+    errors.NoBaseline: 404,
     errors.RequestInProgress: 409,
+    errors.BaselineExists: 409,
+    errors.BaselineSchemaDrift: 409,
+    errors.BaselineDamaged: 409,
     errors.UnknownConstraint: 422,
     errors.InvalidConstraint: 422,
     errors.ValidatorRejected: 422,
     errors.IdempotencyKeyReused: 422,
+    ConfirmRequired: 428,
     errors.LlmModeNotEnabled: 501,
     errors.SeedFailed: 502,
     errors.ResetFailed: 502,
+    errors.SnapshotFailed: 502,
+    errors.RestoreFailed: 502,
     errors.TargetUnreachable: 502,
     errors.StoreUnavailable: 503,
     NotReady: 503,
     errors.PackError: 500,
+    errors.BaselineError: 500,
     errors.StoreError: 500,
     AtdmError: 500,
 }

@@ -1,17 +1,36 @@
 """Fakes that really do it, in memory: a target with a ledger, an audit log, a catalog, idempotency keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
 
 import msgspec
+import pyarrow as pa
 
 from atdm_core.audit import Mark, Part, Trail, run_status
-from atdm_core.errors import SeedFailed, TrailConflict
-from atdm_core.values import Bundle, CatalogQuery, CatalogRow, Claim, Deletion, SeedReceipt
+from atdm_core.errors import (
+    BaselineExists,
+    BaselineNotFound,
+    BaselineSchemaDrift,
+    NoBaseline,
+    SeedFailed,
+    TrailConflict,
+)
+from atdm_core.protocols import Export
+from atdm_core.values import (
+    Bundle,
+    CatalogQuery,
+    CatalogRow,
+    Claim,
+    Deletion,
+    Manifest,
+    SeedReceipt,
+    TableFile,
+)
 
-__all__ = ["MemoryCatalog", "MemoryClaims", "MemoryLog", "MemoryTarget"]
+__all__ = ["MemoryBaselines", "MemoryCatalog", "MemoryClaims", "MemoryLog", "MemoryTarget"]
 
 
 class MemoryTarget:
@@ -25,6 +44,7 @@ class MemoryTarget:
         self.tables: dict[str, dict[Any, dict[str, Any]]] = {}
         self._shared = {name: set(keys) for name, keys in (shared or {}).items()}
         self._ledger: dict[str, tuple[Literal["seeded", "deleted"], str]] = {}
+        self.schema_version = "1"
 
     async def seed(self, bundle: Bundle, ttl_seconds: int | None) -> SeedReceipt:
         """See `Target.seed`."""
@@ -58,9 +78,44 @@ class MemoryTarget:
     async def check(self) -> None:
         """See `Target.check`."""
 
+    async def delete_all(self) -> Deletion:
+        """See `Database.delete_all`."""
+        counts = self.row_counts()
+        self.tables = {name: {} for name in self.tables}
+        self._bury_all()
+        return Deletion(deleted_counts=counts)
+
+    @asynccontextmanager
+    async def export(self) -> AsyncGenerator[Export]:
+        """See `Database.export`."""
+        batches = [
+            (name, pa.RecordBatch.from_pylist(list(rows.values()))) for name, rows in self.tables.items() if rows
+        ]
+        yield Export(
+            schema_version=self.schema_version,
+            captured_at=datetime.now(UTC),
+            tables=tuple(self.tables),
+            batches=_one_by_one(batches),
+        )
+
+    async def restore(self, export: Export) -> Mapping[str, int]:
+        """See `Database.restore`."""
+        if export.schema_version != self.schema_version:
+            raise BaselineSchemaDrift("the target's schema is not the one this baseline was taken of")
+        tables: dict[str, dict[Any, dict[str, Any]]] = {name: {} for name in self.tables}
+        async for name, batch in export.batches:
+            rows: list[dict[str, Any]] = batch.to_pylist()
+            tables[name] = {next(iter(row.values())): row for row in rows}
+        self.tables = tables
+        self._bury_all()
+        return self.row_counts()
+
     def row_counts(self) -> dict[str, int]:
         """The number of rows in each table that has ever held one."""
         return {name: len(rows) for name, rows in self.tables.items()}
+
+    def _bury_all(self) -> None:
+        self._ledger = {run_id: ("deleted", digest) for run_id, (_, digest) in self._ledger.items()}
 
     def _check(self, bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         for name, table in bundle.whole().items():
@@ -89,6 +144,57 @@ class MemoryTarget:
 def _keys(bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]], entity: str) -> set[Any]:
     tables = bundle.tables.get(entity, ())
     return {row[tables[0].entity.key] for row in records.get(entity, ())} if tables else set()
+
+
+async def _one_by_one(batches: Iterable[tuple[str, pa.RecordBatch]]) -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+    for batch in batches:
+        yield batch
+
+
+class MemoryBaselines:
+    """Baselines that last as long as the object."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Manifest, list[tuple[str, pa.RecordBatch]]]] = {}
+
+    async def save(self, baseline_id: str, export: Export) -> Manifest:
+        """See `Baselines.save`."""
+        if baseline_id in self._kept:
+            raise BaselineExists(f"a baseline {baseline_id!r} exists, and none is overwritten; choose another name")
+        batches = [batch async for batch in export.batches]
+        rows = {table: sum(batch.num_rows for name, batch in batches if name == table) for table in export.tables}
+        manifest = Manifest(
+            baseline_id=baseline_id,
+            captured_at=export.captured_at,
+            schema_version=export.schema_version,
+            files={table: TableFile(rows=count, sha256="") for table, count in rows.items()},
+        )
+        self._kept[baseline_id] = (manifest, batches)
+        return manifest
+
+    @asynccontextmanager
+    async def open(self, baseline_id: str | None) -> AsyncGenerator[tuple[Manifest, Export]]:
+        """See `Baselines.open`."""
+        manifests = await self.manifests()
+        if baseline_id is None and not manifests:
+            raise NoBaseline("there is no baseline yet")
+        if baseline_id is not None and baseline_id not in self._kept:
+            raise BaselineNotFound(f"no baseline {baseline_id!r}")
+        manifest, batches = self._kept[baseline_id or manifests[0].baseline_id]
+        yield (
+            manifest,
+            Export(
+                schema_version=manifest.schema_version,
+                captured_at=manifest.captured_at,
+                tables=tuple(manifest.files),
+                batches=_one_by_one(batches),
+            ),
+        )
+
+    async def manifests(self) -> Sequence[Manifest]:
+        """See `Baselines.manifests`."""
+        kept = [manifest for manifest, _ in self._kept.values()]
+        return sorted(kept, key=lambda manifest: manifest.captured_at, reverse=True)
 
 
 class MemoryLog:

@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 from atdm_core import Engine, Pack
 from atdm_core.values import CatalogQuery, CatalogRow, ConstraintValue, RunStatus
 
-__all__ = ["catalog_routes"]
+__all__ = ["ConstraintEntry", "RunEntry", "Runs", "ScenarioEntry", "Scenarios", "catalog_routes"]
 
 PageSize: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000)]
 

@@ -11,7 +11,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from atdm_server.responses import error_response
 from atdm_server.version import VERSION
 
-__all__ = ["docs_config", "openapi_json"]
+__all__ = ["OfflineDocs", "docs_config", "openapi_json"]
 
 _PAGE: Final = b"""<!doctype html>
 <html lang="en">

@@ -14,7 +14,7 @@ from atdm_server.errors import NotReady
 from atdm_server.store import ObjectAuditLog
 from atdm_server.version import VERSION
 
-__all__ = ["health_routes"]
+__all__ = ["Health", "Ready", "health_routes"]
 
 
 class Health(msgspec.Struct, frozen=True):

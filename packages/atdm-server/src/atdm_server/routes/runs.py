@@ -1,24 +1,22 @@
 """Runs: asked for, taken back, and read in the audit trail."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from atdm_core import Caller, Engine, Outcome, Request, ResetOutcome
 from atdm_core.audit import TrailView
+from atdm_server.metrics import measured_request, measured_strategy
 from atdm_server.request_log import RUN_ID
 from atdm_server.responses import AnyRequest
+from atdm_server.routes.headers import IdempotencyKey, Invoker
 from atdm_server.store import ObjectAuditLog
 
-__all__ = ["audit_routes", "test_data_routes"]
-
-# The framework reads bounds from its own parameter kinds only; a msgspec.Meta beside them is not looked at.
-Invoker: TypeAlias = Annotated[str, HeaderParameter(name="X-Atdm-Invoker", min_length=1, max_length=255)]
-IdempotencyKey: TypeAlias = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
+__all__ = ["ResetRequest", "audit_routes", "test_data_routes"]
 
 
 class ResetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +34,8 @@ async def request_data(
     idempotency_key: IdempotencyKey = None,
 ) -> Outcome:
     """Ask for data by intent: plan, generate, validate, seed and record it, all or nothing."""
-    outcome = await engine.request(data, Caller(invoker=invoker, idempotency_key=idempotency_key))
+    with measured_request(_label(engine, data)):
+        outcome = await engine.request(data, Caller(invoker=invoker, idempotency_key=idempotency_key))
     request.scope["state"][RUN_ID] = outcome.test_run_id
     return outcome
 
@@ -49,7 +48,8 @@ async def reset_run(
     invoker: Invoker = "unknown",
 ) -> ResetOutcome:
     """Take one run back, with the token its answer carried. Repeating it is harmless."""
-    return await engine.reset(run_id, data.cleanup_token, invoker)
+    with measured_strategy("reset_run"):
+        return await engine.reset(run_id, data.cleanup_token, invoker)
 
 
 @get("/runs/{run_id:str}")
@@ -63,3 +63,9 @@ async def read_trail(
 
 test_data_routes: list[ControllerRouterHandler] = [request_data, reset_run]
 audit_routes: list[ControllerRouterHandler] = [read_trail]
+
+
+def _label(engine: Engine, request: Request) -> str:
+    """The scenario, unless the caller made it up: a name that does not exist must not become a time series."""
+    packs, _ = engine.registry.packs()
+    return request.scenario if any(request.scenario in pack.scenarios for pack in packs.values()) else "unknown"

@@ -6,7 +6,8 @@ writers only), and the folder is synced. Network file systems promise less than 
 
 import asyncio
 import os
-from collections.abc import Callable, Generator
+import shutil
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -18,6 +19,7 @@ __all__ = ["DiskStore"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_CHUNK = 1 << 20  # bytes
 
 
 class DiskStore:
@@ -35,6 +37,14 @@ class DiskStore:
     async def create(self, key: str, data: bytes) -> bool:
         """See `ObjectStore.create`."""
         return await self._in_thread(self._create, key, data)
+
+    async def create_from_file(self, key: str, path: Path) -> bool:
+        """See `ObjectStore.create_from_file`."""
+        return await self._in_thread(self._create_from_file, key, path)
+
+    async def fetch_to_file(self, key: str, path: Path) -> bool:
+        """See `ObjectStore.fetch_to_file`."""
+        return await self._in_thread(self._fetch_to_file, key, path)
 
     async def replace(self, key: str, data: bytes) -> None:
         """See `ObjectStore.replace`."""
@@ -63,7 +73,7 @@ class DiskStore:
     def _create(self, key: str, data: bytes) -> bool:
         path = self._folder / key
         _make_folder(path.parent)
-        with self._written(data) as unfinished:
+        with self._written([data]) as unfinished:
             try:
                 os.link(unfinished, path)
             except FileExistsError:
@@ -74,9 +84,27 @@ class DiskStore:
     def _replace(self, key: str, data: bytes) -> None:
         path = self._folder / key
         _make_folder(path.parent)
-        with self._written(data) as unfinished:
+        with self._written([data]) as unfinished:
             unfinished.replace(path)
         _sync_folder(path.parent)
+
+    def _create_from_file(self, key: str, source: Path) -> bool:
+        path = self._folder / key
+        _make_folder(path.parent)
+        with source.open("rb") as file, self._written(iter(lambda: file.read(_CHUNK), b"")) as unfinished:
+            try:
+                os.link(unfinished, path)
+            except FileExistsError:
+                return False
+        _sync_folder(path.parent)
+        return True
+
+    def _fetch_to_file(self, key: str, path: Path) -> bool:
+        try:
+            shutil.copyfile(self._folder / key, path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def _get(self, key: str) -> bytes | None:
         try:
@@ -90,12 +118,12 @@ class DiskStore:
         return sorted(path.relative_to(self._folder).as_posix() for path in files)
 
     @contextmanager
-    def _written(self, data: bytes) -> Generator[Path]:
+    def _written(self, chunks: Iterable[bytes]) -> Generator[Path]:
         _make_folder(self._unfinished)
         path = self._unfinished / uuid4().hex
         try:
             with path.open("xb") as file:
-                file.write(data)
+                file.writelines(chunks)
                 file.flush()
                 os.fsync(file.fileno())
             yield path

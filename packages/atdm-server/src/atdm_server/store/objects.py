@@ -26,6 +26,14 @@ class ObjectStore(Protocol):
         """Store an object if there is none of this key; whether the stored one is this one."""
         ...
 
+    async def create_from_file(self, key: str, path: Path) -> bool:
+        """Like `create`, for an object that may be large; it never stands in memory whole."""
+        ...
+
+    async def fetch_to_file(self, key: str, path: Path) -> bool:
+        """Copy an object into a new file; false when there is none."""
+        ...
+
     async def replace(self, key: str, data: bytes) -> None:
         """Store an object, in the place of any that has this key. For rendered views only."""
         ...

@@ -1,5 +1,8 @@
 """Objects in any S3-compatible store, through obstore."""
 
+import asyncio
+from pathlib import Path
+
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
@@ -30,6 +33,40 @@ class RemoteStore:
             return await self.get(key) == data
         except (BaseError, OSError) as error:
             raise self._unavailable(error) from error
+        return True
+
+    async def create_from_file(self, key: str, path: Path) -> bool:
+        """See `ObjectStore.create_from_file`.
+
+        A multipart upload cannot be conditional everywhere, so the key is looked up first; whoever wins a race, the
+        manifest that names the content's hash is created for one of them only.
+        """
+        try:
+            if await self._head(key):
+                return False
+            await obstore.put_async(self._store, key, path)
+        except (BaseError, OSError) as error:
+            raise self._unavailable(error) from error
+        return True
+
+    async def fetch_to_file(self, key: str, path: Path) -> bool:
+        """See `ObjectStore.fetch_to_file`."""
+        try:
+            result = await obstore.get_async(self._store, key)
+            with path.open("xb") as file:
+                async for chunk in result.stream():
+                    await asyncio.to_thread(file.write, bytes(chunk))
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError) as error:
+            raise self._unavailable(error) from error
+        return True
+
+    async def _head(self, key: str) -> bool:
+        try:
+            await obstore.head_async(self._store, key)
+        except FileNotFoundError:
+            return False
         return True
 
     async def replace(self, key: str, data: bytes) -> None:

@@ -1,0 +1,91 @@
+"""The page of runs: which there were, and what became of them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Final, get_args
+
+from msgspec import Struct
+
+from atdm_core import Registry
+from atdm_core.errors import InvalidRequest
+from atdm_core.values import CatalogQuery, CatalogRow, RunStatus
+from atdm_server.pages.wording import Badge, Moment, badge, moment
+
+__all__ = ["Filter", "RunsPage", "runs_page"]
+
+_LIMIT: Final = 100  # runs on a page
+_LONGEST: Final = 80  # characters of a user's text in a cell
+_STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
+
+
+class Filter(Struct, frozen=True):
+    """What the form was filled in with; an empty text filters nothing."""
+
+    scenario: str = ""
+    status: str = ""
+    since: str = ""
+
+    def query(self) -> CatalogQuery:
+        """The filter as a query of the catalog; `InvalidRequest` when no form could have sent it."""
+        return CatalogQuery(scenario=self.scenario or None, status=self._status(), since=self._since(), limit=_LIMIT)
+
+    def _status(self) -> RunStatus | None:
+        for status in _STATUSES:
+            if status == self.status:
+                return status
+        if self.status:
+            raise InvalidRequest(f"no run has the status {self.status!r}; there are: {', '.join(_STATUSES)}")
+        return None
+
+    def _since(self) -> datetime | None:
+        try:
+            return datetime.combine(date.fromisoformat(self.since), time(), UTC) if self.since else None
+        except ValueError as error:
+            raise InvalidRequest(f"{self.since!r} is not a day; write it as YYYY-MM-DD") from error
+
+
+class RunLine(Struct, frozen=True):
+    """A run in the table."""
+
+    run_id: str
+    scenario_id: str
+    status: Badge
+    created: Moment
+    invoker: str
+
+
+class RunsPage(Struct, frozen=True):
+    """The runs that match, newest first; `more`: there may be older ones."""
+
+    chosen: Filter
+    scenarios: Sequence[str]
+    statuses: Sequence[str]
+    runs: Sequence[RunLine]
+    more: bool
+    filtered: bool
+    title: str = "Runs"
+    place: str = "runs"
+
+
+def runs_page(chosen: Filter, rows: Sequence[CatalogRow], registry: Registry) -> RunsPage:
+    """The page of these rows, which are what the catalog answered to `chosen`."""
+    return RunsPage(
+        chosen=chosen,
+        scenarios=_choices(chosen, registry),
+        statuses=_STATUSES,
+        runs=[_line(row) for row in rows],
+        more=len(rows) == _LIMIT,
+        filtered=chosen != Filter(),
+    )
+
+
+def _choices(chosen: Filter, registry: Registry) -> list[str]:
+    """Every installed scenario, and the chosen one, whose pack may be gone."""
+    packs, _ = registry.packs()
+    installed: Iterable[str] = (scenario for pack in packs.values() for scenario in pack.scenarios)
+    return sorted({*installed, *filter(None, [chosen.scenario])})
+
+
+def _line(row: CatalogRow) -> RunLine:
+    invoker = row.invoker if len(row.invoker) <= _LONGEST else f"{row.invoker[:_LONGEST]}…"
+    return RunLine(row.test_run_id, row.scenario_id, badge(row.status), moment(row.created_at), invoker)

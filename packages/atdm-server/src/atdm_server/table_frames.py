@@ -1,0 +1,139 @@
+"""The wire format of whole databases: frames of a JSON header and a payload (docs/reference/target-contract.md).
+
+4 bytes   length of the header, big-endian
+header    {"kind": "start" | "table" | "batch" | "end" | "done", …}
+8 bytes   length of the payload, big-endian
+payload   of a batch: one Arrow IPC stream with one record batch; empty otherwise
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from atdm_core.protocols import Export
+
+__all__ = ["LARGEST_HEADER", "LARGEST_PAYLOAD", "BrokenFrames", "read_export", "write_frames"]
+
+LARGEST_HEADER: Final = 1 << 20  # bytes
+LARGEST_PAYLOAD: Final = 1 << 30
+
+
+class BrokenFrames(Exception):
+    """The stream is not what it claims to be, or ends too early."""
+
+
+class _Start(msgspec.Struct, frozen=True):
+    kind: str
+    schema_version: str
+    captured_at: datetime
+    tables: tuple[str, ...]
+
+
+class _Bytes:
+    """An asynchronous stream of chunks, read in exact amounts."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._held = bytearray()
+
+    async def take(self, count: int) -> bytes:
+        while len(self._held) < count:
+            try:
+                self._held += await anext(self._chunks)
+            except StopAsyncIteration:
+                raise BrokenFrames("the stream of tables ended in the middle") from None
+        taken = bytes(self._held[:count])
+        del self._held[:count]
+        return taken
+
+    async def take_sized(self, width: int, largest: int) -> bytes:
+        size = int.from_bytes(await self.take(width), "big")
+        if size > largest:
+            raise BrokenFrames(f"a frame claims {size} bytes, where {largest} is the most")
+        return await self.take(size)
+
+
+async def read_export(chunks: AsyncIterator[bytes]) -> Export:
+    """The export that a stream of chunks carries; its batches are read as they come. `BrokenFrames`, then too."""
+    stream = _Bytes(chunks)
+    header, _ = await _read_frame(stream)
+    try:
+        start = msgspec.convert(header, _Start)
+    except msgspec.ValidationError as error:
+        raise BrokenFrames(f"the stream of tables does not begin with its start: {error}") from error
+    return Export(
+        schema_version=start.schema_version,
+        captured_at=start.captured_at,
+        tables=start.tables,
+        batches=_read_batches(stream, start.tables),
+    )
+
+
+async def write_frames(export: Export) -> AsyncIterator[bytes]:
+    """The chunks that carry an export."""
+    yield _frame("start", schema_version=export.schema_version, captured_at=export.captured_at, tables=export.tables)
+    counts = dict.fromkeys(export.tables, 0)
+    current: str | None = None
+    async for table, batch in export.batches:
+        if table != current:
+            if current is not None:
+                yield _frame("end", table=current, rows=counts[current])
+            yield _frame("table", table=table)
+            current = table
+        counts[table] += batch.num_rows
+        yield _frame("batch", payload=_encode(batch), table=table, rows=batch.num_rows)
+    if current is not None:
+        yield _frame("end", table=current, rows=counts[current])
+    yield _frame("done", row_counts=counts)
+
+
+async def _read_batches(stream: _Bytes, tables: tuple[str, ...]) -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+    counts = dict.fromkeys(tables, 0)
+    while True:
+        header, payload = await _read_frame(stream)
+        match header:
+            case {"kind": "batch", "table": str(table), "rows": int(rows)} if table in counts:
+                batch = _decode(payload)
+                if batch.num_rows != rows:
+                    raise BrokenFrames(f"a batch of {table} has {batch.num_rows} rows, its header says {rows}")
+                counts[table] += rows
+                yield table, batch
+            case {"kind": "table"}:
+                pass
+            case {"kind": "end", "table": str(table), "rows": int(rows)} if counts.get(table) == rows:
+                pass
+            case {"kind": "done"} if header.get("row_counts") == counts:
+                return
+            case _:
+                raise BrokenFrames(f"unexpected frame: {header}")
+
+
+async def _read_frame(stream: _Bytes) -> tuple[dict[str, Any], bytes]:
+    try:
+        header = msgspec.json.decode(await stream.take_sized(4, LARGEST_HEADER), type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise BrokenFrames(f"a frame's header is not JSON: {error}") from error
+    return header, await stream.take_sized(8, LARGEST_PAYLOAD)
+
+
+def _frame(kind: str, *, payload: bytes = b"", **header: object) -> bytes:
+    head = msgspec.json.encode({"kind": kind, **header})
+    return len(head).to_bytes(4, "big") + head + len(payload).to_bytes(8, "big") + payload
+
+
+def _encode(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def _decode(payload: bytes) -> pa.RecordBatch:
+    try:
+        (batch,) = pa.ipc.open_stream(payload)
+    except (pa.ArrowException, ValueError) as error:
+        raise BrokenFrames(f"a batch is no Arrow stream of one record batch: {error}") from error
+    return batch

@@ -1,0 +1,51 @@
+"""What the target answers, and what its silence means."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx2
+import msgspec
+
+from atdm_core.errors import TargetError, TargetUnreachable
+
+__all__ = ["error_of", "reaching", "read_answer"]
+
+_T = TypeVar("_T")
+
+
+def read_answer(response: httpx2.Response, answer: type[_T], refusal: type[TargetError]) -> _T:
+    """The decoded body of a success; `refusal`, with what the target said, for anything else."""
+    if response.is_success:
+        try:
+            return msgspec.json.decode(response.content, type=answer)
+        except msgspec.MsgspecError as error:
+            raise refusal(f"the target at {response.url.host} answered in another language: {error}") from error
+    code, message, details = error_of(response)
+    raise refusal(
+        f"the target refused: {message}",
+        target_status=response.status_code,
+        target_code=code,
+        target_details=details,
+    )
+
+
+def error_of(response: httpx2.Response) -> tuple[str, str, dict[str, Any]]:
+    """Code, message and details of an answer in the error shape, or what can be said of one that is not."""
+    try:
+        error = msgspec.json.decode(response.content)["error"]
+        return str(error["code"]), str(error["message"]), dict(error.get("details") or {})
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        return "UNKNOWN", f"HTTP {response.status_code} {response.reason_phrase}".rstrip(), {}
+
+
+@contextmanager
+def reaching(url: str, timeout: float) -> Generator[None]:
+    """Turn every failure to reach the target at `url` within `timeout` seconds into `TargetUnreachable`."""
+    try:
+        yield
+    except (TimeoutError, httpx2.TimeoutException) as error:
+        raise TargetUnreachable(f"the target at {url} did not answer in {timeout:g} s; look at its log") from error
+    except httpx2.RequestError as error:
+        reason = str(error) or type(error).__name__
+        raise TargetUnreachable(f"the target at {url} cannot be reached ({reason}); is it running?") from error
