@@ -13,7 +13,7 @@ from psycopg import sql
 
 from atdm_core import AtdmError, Caller, Engine, Registry, Request
 from atdm_core.fixtures import FixtureFolder
-from atdm_core.testing import MemoryCatalog, MemoryClaims, MemoryLog, MemoryTarget
+from atdm_core.testing import MemoryBaselines, MemoryCatalog, MemoryClaims, MemoryLog, MemoryTarget
 from atdm_core.values import CatalogQuery
 from infra.local_stack import Stack
 
@@ -56,6 +56,22 @@ class Surface(Protocol):
         """List runs."""
         ...
 
+    def reset_all(self) -> Any:
+        """Take every run back."""
+        ...
+
+    def snapshot(self, baseline_id: str | None = None) -> Any:
+        """Take a baseline."""
+        ...
+
+    def restore(self, baseline_id: str | None = None) -> Any:
+        """Restore a baseline."""
+        ...
+
+    def baselines(self) -> list[Any]:
+        """List the baselines."""
+        ...
+
     def rows(self, run_id: str) -> dict[str, int]:
         """Count the rows that the target holds for a run, past everything that ATDM says."""
         ...
@@ -73,9 +89,11 @@ class EngineSurface:
             registry=registry,
             planner=registry.planner("rule"),
             target=self._target,
+            database=self._target,
             log=log,
             catalog=MemoryCatalog(log),
             claims=MemoryClaims(),
+            baselines=MemoryBaselines(),
             fixtures=FixtureFolder(folder),
             server_key=b"a key for tests only",
             report=refuse_to_undo,
@@ -100,6 +118,22 @@ class EngineSurface:
     def runs(self, **query: Any) -> list[Any]:
         """See `Surface`."""
         return self._done(self._engine.runs(msgspec.convert(query, CatalogQuery)))
+
+    def reset_all(self) -> Any:
+        """See `Surface`."""
+        return self._done(self._engine.apply("reset_all", "human:tester", {}))
+
+    def snapshot(self, baseline_id: str | None = None) -> Any:
+        """See `Surface`."""
+        return self._done(self._engine.apply("baseline_snapshot", "human:tester", _choice(baseline_id)))
+
+    def restore(self, baseline_id: str | None = None) -> Any:
+        """See `Surface`."""
+        return self._done(self._engine.apply("baseline_restore", "human:tester", _choice(baseline_id)))
+
+    def baselines(self) -> list[Any]:
+        """See `Surface`."""
+        return self._done(self._engine.baselines())
 
     def rows(self, run_id: str) -> dict[str, int]:
         """See `Surface`."""
@@ -145,6 +179,22 @@ class HttpSurface:
         """See `Surface`."""
         return _answer(self._http.get("/catalog/runs", params=query))["runs"]
 
+    def reset_all(self) -> Any:
+        """See `Surface`."""
+        return _answer(self._http.post("/test-data/reset/all", headers={"x-confirm": "yes"}))
+
+    def snapshot(self, baseline_id: str | None = None) -> Any:
+        """See `Surface`."""
+        return _answer(self._http.post("/test-data/baseline/snapshot", json=_choice(baseline_id)))
+
+    def restore(self, baseline_id: str | None = None) -> Any:
+        """See `Surface`."""
+        return _answer(self._http.post("/test-data/baseline/restore", json=_choice(baseline_id)))
+
+    def baselines(self) -> list[Any]:
+        """See `Surface`."""
+        return _answer(self._http.get("/test-data/baseline/list"))["baselines"]
+
     def rows(self, run_id: str) -> dict[str, int]:
         """See `Surface`."""
         counts: dict[str, int] = {}
@@ -164,6 +214,10 @@ class HttpSurface:
 def refuse_to_undo(run_id: str, error: AtdmError) -> None:
     """No run of this suite needs undoing."""
     raise AssertionError(f"run {run_id} could not be undone: {error}")
+
+
+def _choice(baseline_id: str | None) -> dict[str, str]:
+    return {} if baseline_id is None else {"baseline_id": baseline_id}
 
 
 def _answer(response: httpx2.Response) -> Any:
