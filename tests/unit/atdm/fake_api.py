@@ -42,7 +42,10 @@ CATALOG = {
             "denial_reason": {"type": "string", "allowed": None, "default": None, "description": "Why."},
         }
     },
+    "broken_packs": {"commerce": "No module named 'atdm_commerce'"},
 }
+STRATEGY = {"strategy": "any", "audit_run_id": "strategy-any-01FAKE"}
+BASELINE = {"baseline_id": "before", "captured_at": "2026-11-22T00:00:00Z", "row_counts": {"member": 3, "claim": 0}}
 
 
 def refusal(code: str, message: str, **details: object) -> dict[str, object]:
@@ -63,7 +66,11 @@ class Exchange:
 
 @dataclass
 class FakeApi:
-    """What the API remembers. `answers` overrides a route, by (method, start of path), with (status, body)."""
+    """What the API remembers.
+
+    `answers` overrides a route, by (method, start of path), with (status, body). The next `to_lose` answers are lost:
+    what was asked is carried out, then the connection ends. `in_progress` times a key's owner is said to be at work.
+    """
 
     token: str = "fake-api-token"
     url: str = ""
@@ -72,10 +79,13 @@ class FakeApi:
     answers: dict[tuple[str, str], tuple[int, object]] = field(
         default_factory=dict[tuple[str, str], tuple[int, object]]
     )
+    keys: dict[str, tuple[int, object]] = field(default_factory=dict[str, tuple[int, object]])
     connections: int = 0
     runs: int = 0
+    to_lose: int = 0
+    in_progress: int = 0
 
-    def answer(self, exchange: Exchange) -> tuple[int, object]:  # noqa: PLR0911 - one line for each route
+    def answer(self, exchange: Exchange) -> tuple[int, object]:  # noqa: C901, PLR0911, PLR0912 - one line for each route
         """Status and body for one request: an override where there is one, the contract's otherwise."""
         for (method, path), canned in self.answers.items():
             if exchange.method == method and exchange.path.startswith(path):
@@ -84,9 +94,17 @@ class FakeApi:
             return 401, refusal("AUTH_REQUIRED", "send Authorization: Bearer with the API token")
         match exchange.method, exchange.path.strip("/").split("/"):
             case "POST", ["test-data", "requests"]:
-                return self._seed(exchange.body)
+                return self._once(exchange)
             case "POST", ["test-data", "runs", run_id, "reset"]:
                 return self._reset(run_id, str(exchange.body["cleanup_token"]))
+            case "POST", ["test-data", "reset", "all"] if exchange.headers.get("x-confirm") == "yes":
+                return 200, {**STRATEGY, "deleted_counts": {"member": 2, "plan": 0}, "cleared_record_count": 2}
+            case "POST", ["test-data", "baseline", "snapshot"]:
+                return 200, {**STRATEGY, **BASELINE, **exchange.body, "tables": ["member"], "schema_version": "1"}
+            case "POST", ["test-data", "baseline", "restore"]:
+                return 200, {**STRATEGY, **BASELINE, **exchange.body, "restored_at": "2026-11-22T00:01:00Z"}
+            case "GET", ["test-data", "baseline", "list"]:
+                return 200, {"baselines": [BASELINE]}
             case "GET", ["audit", "runs", run_id] if run_id in self.live:
                 return 200, _trail(run_id)
             case "GET", ["catalog", "scenarios"]:
@@ -95,6 +113,15 @@ class FakeApi:
                 return 200, {"runs": [_run_entry(run_id) for run_id in reversed(self.live)]}
             case _:
                 return 404, refusal("RUN_NOT_FOUND", "no such run; `atdm runs` lists them")
+
+    def _once(self, exchange: Exchange) -> tuple[int, object]:
+        key = exchange.headers["idempotency-key"]
+        if key in self.keys and self.in_progress:
+            self.in_progress -= 1
+            return 409, refusal("REQUEST_IN_PROGRESS", "not finished; send it again a little later")
+        if key not in self.keys:
+            self.keys[key] = self._seed(exchange.body)
+        return self.keys[key]
 
     def _seed(self, wish: dict[str, object]) -> tuple[int, object]:
         constraints = cast("dict[str, str]", wish.get("constraints", {}))
@@ -201,6 +228,10 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.api.exchanges.append(exchange)
         status, body = self.api.answer(exchange)
+        if self.api.to_lose:
+            self.api.to_lose -= 1
+            self.close_connection = True
+            return
         payload = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(payload)))

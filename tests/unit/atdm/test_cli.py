@@ -1,17 +1,25 @@
 """The atdm command: the real application in process, and once as a process of its own."""
 
 import json
+import os
+import pty
+import shutil
+import signal
 import subprocess
 import sys
+import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from atdm import __version__
-from atdm.cli import main
-from tests.unit.atdm.fake_api import FakeApi
+from atdm.cli import app, main
+from scripts.write_cli_reference import PAGE, reference
+from tests.unit.atdm.fake_api import Exchange, FakeApi
 
 Captured = pytest.CaptureFixture[str]
+PROGRAM = str(Path(sys.executable).with_name("atdm"))
 
 
 def run(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
@@ -28,10 +36,10 @@ def test_request_prints_what_a_person_needs_next(configured_api: FakeApi, capsys
     (run_id,) = configured_api.live
 
     assert code == 0
-    assert {run_id, f"m-{run_id}", "7", f"{configured_api.url}/audit/runs/{run_id}"} <= set(out.split())
+    assert {run_id, f"m-{run_id}", "7", f"{configured_api.url}/ui/audit/{run_id}"} <= set(out.split())
     (command,) = [line.split(maxsplit=2)[2] for line in out.splitlines() if line.startswith("clean up")]
     code, out, _ = run(capsys, *command.split()[1:])
-    assert (code, "2 rows deleted: claim 1, member 1" in out) == (0, True)
+    assert (code, "2 rows (claim 1, member 1) deleted" in out) == (0, True)
     assert configured_api.live == {run_id: "cleaned"}
 
 
@@ -106,6 +114,130 @@ def test_no_runs_is_said(configured_api: FakeApi, capsys: Captured) -> None:
     assert run(capsys, "runs") == (0, "no such runs\n", "")
 
 
+def test_constraints_may_be_typed(configured_api: FakeApi, capsys: Captured) -> None:
+    """key=value is text whatever it looks like; key:=value is the JSON value, text with an equals sign included."""
+    words = ["a=1", "b:=1", "c:=true", "d:=null", 'e:=["x=y"]', "f=x:=y", "g=", "h:i=z"]
+    _ = run(capsys, "request", "x", *(part for word in words for part in ("-c", word)))
+
+    assert configured_api.exchanges[0].body["constraints"] == {
+        "a": "1",
+        "b": 1,
+        "c": True,
+        "d": None,
+        "e": ["x=y"],
+        "f": "x:=y",
+        "g": "",
+        "h:i": "z",
+    }
+
+
+def test_strategies_are_told_with_their_trail(configured_api: FakeApi, capsys: Captured) -> None:
+    """What a strategy moved is told by table, empty tables left out, with the page of its own trail."""
+    page = f"{configured_api.url}/ui/audit/strategy-any-01FAKE"
+    _, out, _ = run(capsys, "reset-all", "--confirm")
+    assert out == f"2 rows (member 2) deleted\ntrail     {page}\n"
+    _, out, _ = run(capsys, "baseline-snapshot", "--baseline-id", "mine")
+    assert out.splitlines() == ["mine  3 rows (member 3)", "captured  2026-11-22T00:00:00Z", f"trail     {page}"]
+    _, out, _ = run(capsys, "baseline-restore")
+    assert out.startswith("before  3 rows (member 3) restored\n")
+    _, out, _ = run(capsys, "baseline-list")
+    assert out.splitlines()[1].split() == ["before", "2026-11-22T00:00:00Z", "3"]
+    configured_api.answers["GET", "/test-data"] = (200, {"baselines": []})
+    assert run(capsys, "baseline-list")[1] == "no baselines; `atdm baseline-snapshot` takes one\n"
+
+
+def test_packs_are_listed_with_the_broken_ones(configured_api: FakeApi, capsys: Captured) -> None:
+    """Each pack tells what it offers, and one that cannot be loaded tells why."""
+    _, out, _ = run(capsys, "packs")
+    assert "healthcare" in out
+    assert "No module named 'atdm_commerce'" in out
+    _, out, _ = run(capsys, "packs", "-o", "json")
+    assert json.loads(out) == {
+        "packs": [
+            {
+                "domain": "healthcare",
+                "scenarios": ["active_member_clean"],
+                "constraints": ["member_status", "denial_reason"],
+            }
+        ],
+        "broken_packs": {"commerce": "No module named 'atdm_commerce'"},
+    }
+
+
+def test_runs_are_filtered_by_the_server(configured_api: FakeApi, capsys: Captured) -> None:
+    """Every filter reaches the API, a day as the moment it begins in this machine's time zone."""
+    _ = run(capsys, "runs", "--scenario", "a", "--status", "cleaned", "--since", "2026-11-01", "--limit", "3")
+
+    query = configured_api.exchanges[0].query
+    assert query == {"scenario": ["a"], "status": ["cleaned"], "limit": ["3"], "since": [query["since"][0]]}
+    since = datetime.fromisoformat(query["since"][0])
+    assert since.tzinfo is not None
+    assert since == datetime(2026, 11, 1).astimezone()
+
+
+@pytest.mark.parametrize("words", ["atdm baseline-", "atdm runs --st", "atdm completion f"])
+def test_bash_completes(words: str, capsys: Captured, tmp_path: Path) -> None:
+    """The printed script makes a real bash complete commands, options and choices, without any server."""
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("no bash here")
+    code, script, _ = run(capsys, "completion", "bash")
+    typed = words.split()
+    ask = f"COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; _atdm; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    _ = (tmp_path / "complete.sh").write_text(script + ask)
+    done = subprocess.run([bash, "complete.sh"], capture_output=True, check=False, text=True, timeout=30)
+
+    assert (code, done.stderr) == (0, "")
+    expected = {"baseline-": "baseline-list", "--st": "--status", "f": "fish"}
+    assert expected[typed[-1]] in done.stdout.split()
+
+
+def test_a_person_at_a_terminal_sees_what_is_waited_for(configured_api: FakeApi) -> None:
+    """While the answer takes its time a line on the terminal says so, and it is gone when the answer is there."""
+    release = threading.Event()
+    answer = configured_api.answer
+    configured_api.answer = lambda exchange: (release.wait(30), answer(exchange))[1]  # type: ignore[method-assign]
+    keeper, terminal = pty.openpty()
+    with subprocess.Popen(
+        [PROGRAM, "request", "active_member_clean"], stdout=subprocess.PIPE, stderr=terminal, text=True
+    ) as program:
+        os.close(terminal)
+        told = b""
+        while b"seeding active_member_clean" not in told:
+            told += os.read(keeper, 1024)
+        release.set()
+        out, _ = program.communicate(timeout=30)
+    os.close(keeper)
+
+    assert "seeding" not in out
+    assert "clean up" in out
+
+
+def test_an_interrupt_is_one_line(configured_api: FakeApi) -> None:
+    """Ctrl-C while waiting ends with 130 and says what may have happened, without a traceback."""
+    release, asked = threading.Event(), threading.Event()
+
+    def answer(_: Exchange) -> tuple[int, object]:
+        asked.set()
+        return 200, {"released": release.wait(30)}
+
+    configured_api.answer = answer  # type: ignore[method-assign]
+    command = [PROGRAM, "request", "active_member_clean"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert asked.wait(30)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=30)
+        release.set()
+
+    assert (program.returncode, out, err.count("\n")) == (130, "", 1)
+    assert "look at `atdm runs`" in err
+
+
+def test_the_reference_page_is_that_of_the_program() -> None:
+    """docs/reference/cli.md tells every command and option as the program has them now."""
+    assert PAGE.read_text(encoding="utf-8") == reference(), "run .venv/bin/python -m scripts.write_cli_reference"
+
+
 def test_a_refusal_is_one_line_and_exit_1(configured_api: FakeApi, capsys: Captured) -> None:
     """The code, the message and what is allowed go to stderr, nothing to stdout."""
     assert configured_api.runs == 0
@@ -141,6 +273,13 @@ def test_unreachable_is_exit_3(capsys: Captured, monkeypatch: pytest.MonkeyPatch
         (["request", "x", "-c", "member_status"], "key=value"),
         (["request", "x", "-c", "=active"], "key=value"),
         (["request", "x", "-c", "a=1", "-c", "a=2"], "more than once"),
+        (["request", "x", "-c", "a=1", "-c", "a:=2"], "more than once"),
+        (["request", "x", "-c", "a:=yes"], "not JSON"),
+        (["reset-all"], "--confirm"),
+        (["reset-all", "--confirm=false"], "--confirm"),
+        (["runs", "--status", "done"], '"rolled_back"'),
+        (["runs", "--since", "lately"], "--since"),
+        (["completion", "tcsh"], '"fish"'),
         (["request"], "SCENARIO"),
         (["reset", "01RUN"], "--token"),
         (["reqest", "x"], 'Did you mean "request"'),
@@ -170,7 +309,7 @@ def test_bad_settings_are_usage_errors(capsys: Captured, monkeypatch: pytest.Mon
     assert run(capsys, "--version")[:2] == (0, f"{__version__}\n")
 
 
-@pytest.mark.parametrize("command", ["request", "reset", "audit", "scenarios", "runs"])
+@pytest.mark.parametrize("command", [name for name in app if not name.startswith("-")])
 def test_help_shows_an_example(capsys: Captured, command: str) -> None:
     """The help of every command ends in an example that fits a line of a small terminal."""
     code, out, _ = run(capsys, command, "--help")
@@ -184,7 +323,7 @@ def test_help_shows_an_example(capsys: Captured, command: str) -> None:
 def test_the_installed_program(configured_api: FakeApi) -> None:
     """As a process of its own, the program writes clean JSON to a pipe and exits 0."""
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("atdm")), "-o", "json", "request", "active_member_clean"],
+        [PROGRAM, "-o", "json", "request", "active_member_clean"],
         capture_output=True,
         check=False,
         text=True,

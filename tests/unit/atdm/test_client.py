@@ -50,7 +50,7 @@ def test_only_what_was_asked_is_sent(api: FakeApi) -> None:
             "return_records": False,
         },
     }
-    assert "idempotency-key" not in api.exchanges[0].headers
+    assert len(api.exchanges[0].headers["idempotency-key"]) == 32
 
 
 def test_every_option_arrives_under_its_contract_name(api: FakeApi) -> None:
@@ -101,7 +101,7 @@ def test_reads(api: FakeApi) -> None:
             run_id
         ]
         assert api.exchanges[-1].query == {"scenario": ["active_member_clean"], "limit": ["5"]}
-        assert client.audit_url(run_id) == f"{api.url}/audit/runs/{run_id}"
+        assert client.audit_url(run_id) == f"{api.url}/ui/audit/{run_id}"
 
 
 def test_connections_are_reused(api: FakeApi) -> None:
@@ -282,3 +282,29 @@ def test_every_public_name_of_the_package_is_there() -> None:
     assert all(hasattr(atdm, name) for name in atdm.__all__)
     assert atdm.AtdmClient is AtdmClient
     assert not hasattr(atdm, "AtdmManager")
+
+
+def test_strategies_send_what_the_contract_says(api: FakeApi) -> None:
+    """Only reset_all confirms, and a baseline without an id leaves the choice to the server."""
+    with AtdmClient(api.url, api.token) as client:
+        assert client.reset_all()["deleted_counts"] == {"member": 2, "plan": 0}
+        assert client.baseline_snapshot("one")["baseline_id"] == "one"
+        assert client.baseline_restore()["restored_at"]
+        assert client.baseline_list()["baselines"][0]["baseline_id"] == "before"
+
+    assert [exchange.headers.get("x-confirm") for exchange in api.exchanges] == ["yes", None, None, None]
+    assert [exchange.body for exchange in api.exchanges] == [{}, {"baseline_id": "one"}, {}, {}]
+
+
+def test_another_timeout_over_the_same_connection(api: FakeApi) -> None:
+    """with_timeout gives a client that shares connections and waits as long as it is told."""
+    with AtdmClient(api.url, api.token) as client:
+        _ = client.get_scenarios()
+        _ = client.with_timeout(1).get_scenarios()
+        release = threading.Event()
+        api.answer = lambda exchange: (404, release.wait(10))  # type: ignore[method-assign]
+        with pytest.raises(AtdmUnreachable):
+            _ = client.with_timeout(0.1).get_scenarios()
+        release.set()
+
+    assert api.connections == 1

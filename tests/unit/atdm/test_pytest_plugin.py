@@ -53,7 +53,7 @@ def test_wrong(atdm_data):
             "*- ATDM -*",
             f"run id  {run_id}",
             "seed    4711",
-            f"trail   {configured_api.url}/audit/runs/{run_id}",
+            f"trail   {configured_api.url}/ui/audit/{run_id}",
             "repeat  @atdm_scenario('active_member_clean', *",
         ]
     )
@@ -173,7 +173,7 @@ def test_a_rejected_run_shows_its_trail(configured_api: FakeApi, pytester: pytes
     configured_api.answers["POST", "/test-data/requests"] = (422, {"error": error})
     _ = pytester.makepyfile(USE + "@atdm_scenario('active_member_clean')\ndef test_never(atdm_data): ...\n")
 
-    pytester.runpytest().stdout.fnmatch_lines([f"  trail: {configured_api.url}/audit/runs/01RUN"])
+    pytester.runpytest().stdout.fnmatch_lines([f"  trail: {configured_api.url}/ui/audit/01RUN"])
 
 
 def test_bad_settings_are_one_line(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,11 +196,19 @@ def test_the_fixture_without_the_decorator_shows_how(configured_api: FakeApi, py
     assert configured_api.exchanges == []
 
 
-def test_two_scenarios_on_one_test_are_refused(configured_api: FakeApi, pytester: pytest.Pytester) -> None:
-    """A second decorator is never silently dropped."""
-    _ = pytester.makepyfile(USE + "@atdm_scenario('a')\n@atdm_scenario('b')\ndef test_two(atdm_data): ...\n")
+@pytest.mark.parametrize("names", [("", ""), ("name='one'", "name='one'"), ("name='one'", "")])
+def test_scenarios_of_one_test_that_cannot_be_told_apart(
+    configured_api: FakeApi, pytester: pytest.Pytester, names: tuple[str, str]
+) -> None:
+    """A second decorator is never silently dropped: each needs a name, and the failure shows how to give it."""
+    first, second = names
+    _ = pytester.makepyfile(
+        USE + f"@atdm_scenario('a', {first})\n@atdm_scenario('b', {second})\ndef test_two(atdm_data): ...\n"
+    )
 
-    pytester.runpytest().stdout.fnmatch_lines(["@atdm_scenario takes one scenario per test; this test names *a*"])
+    pytester.runpytest().stdout.fnmatch_lines(
+        ["two scenarios of one test need a name each; this test names b, a:", "*def test_two(atdm_data):"]
+    )
     assert configured_api.live == {}
 
 

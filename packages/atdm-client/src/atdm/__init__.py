@@ -1,15 +1,16 @@
 """The client side of ATDM: library, `atdm` command and pytest plugin."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnexpectedAnswer, AtdmUnreachable
 
 if TYPE_CHECKING:
-    from atdm.client import AtdmClient
+    from atdm.client import AsyncAtdmClient, AtdmClient
 
     __version__: str
 
 __all__ = [
+    "AsyncAtdmClient",
     "AtdmClient",
     "AtdmClientError",
     "AtdmSettingsError",
@@ -21,11 +22,11 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # Every pytest session imports this package for the plugin's sake, and the HTTP stack costs it a quarter of a
-    # second: both names wait until someone asks for them.
-    if name == "AtdmClient":
-        from atdm.client import AtdmClient
+    # second: these names wait until someone asks for them.
+    if name in {"AtdmClient", "AsyncAtdmClient"}:
+        from atdm import client
 
-        return AtdmClient
+        return cast("object", getattr(client, name))
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,21 +1,25 @@
 """The `atdm` command. Each command asks the client for one answer and shows it; `display` knows how it looks.
 
-Exit codes: 0 done, 1 the API refused, 2 usage (arguments, settings), 3 the API cannot be reached.
+Exit codes: 0 done, 1 the API refused, 2 usage (arguments, settings), 3 the API cannot be reached, 130 interrupted.
 """
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal, TypeVar, cast
 
-from cyclopts import App, CycloptsError, Parameter, Token
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from atdm import __version__, display
 from atdm.client import AtdmClient
+from atdm.constraint_words import ConstraintWords
+from atdm.contract import PackList, RunStatus
 from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnreachable
 
 __all__ = ["app", "main"]
@@ -23,7 +27,7 @@ __all__ = ["app", "main"]
 Answer = TypeVar("Answer")
 OutputFormat = Literal["human", "json"]
 
-REFUSED, USAGE, UNREACHABLE = 1, 2, 3
+REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,15 @@ class Session:
 
     client: AtdmClient
     output: OutputFormat
+
+    @contextmanager
+    def waiting(self, what: str) -> Generator[AtdmClient]:
+        """The client; a person at a terminal sees what is being waited for, and for how long."""
+        columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+        silent = self.output == "json" or not sys.stderr.isatty()
+        with Progress(*columns, console=Console(stderr=True), transient=True, disable=silent) as progress:
+            _ = progress.add_task(what, total=None)
+            yield self.client
 
     def show(self, answer: Answer, draw: Callable[[Console, Answer], None]) -> None:
         """Print the API's answer as it came, or let `draw` tell it to a person."""
@@ -43,27 +56,16 @@ class Session:
 
 InSession = Annotated[Session, Parameter(parse=False)]
 
-
-def _read_pairs(_: type, tokens: Sequence[Token]) -> list[tuple[str, str]]:
-    """key=value, as often as given; values stay text, because 00000 is a code and not a number."""
-    pairs: dict[str, str] = {}
-    for token in tokens:
-        name, equals, value = (part.strip() for part in token.value.partition("="))
-        if not (name and equals):
-            raise ValueError(f"{token.value!r} is not of the form key=value, as in -c claim_status=denied")
-        if name in pairs:
-            raise ValueError(f"{name!r} is given more than once; give it one value")
-        pairs[name] = value
-    return list(pairs.items())
-
-
-Pairs = Annotated[
-    list[tuple[str, str]],
-    Parameter(name=("-c", "--constraint"), converter=_read_pairs, n_tokens=1, metavar="KEY=VALUE"),
-]
-
 # Tokens are URL-safe base64: one in 64 begins with a hyphen and is no option for that.
 CleanupToken = Annotated[str, Parameter(allow_leading_hyphen=True)]
+
+
+def _must_be_said(_: type, said: bool) -> None:  # noqa: FBT001 - as cyclopts calls a validator
+    if not said:
+        raise ValueError("nothing is done without it")
+
+
+Confirmation = Annotated[bool, Parameter(validator=_must_be_said)]
 
 
 def _usage_line(error: CycloptsError) -> Text:
@@ -91,7 +93,7 @@ def request(
     scenario: str,
     /,
     *,
-    constraint: Pairs | None = None,
+    constraint: ConstraintWords | None = None,
     domain: str | None = None,
     seed: int | None = None,
     as_of: date | None = None,
@@ -100,6 +102,7 @@ def request(
     playwright: bool = False,
     pytest: bool = False,
     no_seed_target: bool = False,
+    idempotency_key: str | None = None,
     session: InSession,
 ) -> None:
     """Seed a scenario into the target and tell its ids and how to clean up.
@@ -109,7 +112,8 @@ def request(
     scenario
         What the data must show; `atdm scenarios` lists them.
     constraint
-        What the data must be, once per constraint; `atdm scenarios` lists what is allowed.
+        What the data must be, once per constraint; `atdm scenarios` lists what is allowed. `KEY=VALUE` is
+        text; `KEY:=VALUE` is JSON, for numbers and truth values: `-c copies:=3 -c urgent:=true`.
     domain
         The domain of the scenario, where several are installed.
     seed
@@ -126,19 +130,23 @@ def request(
         Have the server write a pytest fixture module.
     no_seed_target
         Plan, generate and validate only; write nothing into the target.
+    idempotency_key
+        The same key with the same request gives the first answer again and never seeds twice.
     """
-    answer = session.client.request_scenario(
-        scenario,
-        constraints=dict(constraint or ()),
-        domain=domain,
-        seed=seed,
-        as_of=as_of,
-        ttl_seconds=ttl,
-        seed_target=not no_seed_target,
-        return_playwright_fixture=playwright,
-        return_pytest_fixture=pytest,
-        return_records=records,
-    )
+    with session.waiting(f"seeding {scenario}") as client:
+        answer = client.request_scenario(
+            scenario,
+            constraints=dict(constraint or ()),
+            domain=domain,
+            seed=seed,
+            as_of=as_of,
+            ttl_seconds=ttl,
+            seed_target=not no_seed_target,
+            return_playwright_fixture=playwright,
+            return_pytest_fixture=pytest,
+            return_records=records,
+            idempotency_key=idempotency_key,
+        )
     trail = session.client.audit_url(answer["test_run_id"])
     session.show(answer, lambda console, run: display.scenario(console, run, trail))
 
@@ -154,7 +162,60 @@ def reset(run: str, /, *, token: CleanupToken, session: InSession) -> None:
     token
         The cleanup token that `atdm request` told.
     """
-    session.show(session.client.reset_run(run, token), display.reset)
+    with session.waiting(f"resetting {run}") as client:
+        answer = client.reset_run(run, token)
+    session.show(answer, display.reset)
+
+
+@app.command(help_epilogue="Example:  atdm reset-all --confirm")
+def reset_all(*, confirm: Confirmation, session: InSession) -> None:  # noqa: ARG001 - its validator has judged it
+    """Remove the rows of every run from the target, whoever asked for them; reference rows stay.
+
+    Parameters
+    ----------
+    confirm
+        Say that this is meant: other people's runs go too.
+    """
+    with session.waiting("resetting every run") as client:
+        answer = client.reset_all()
+    trail = session.client.audit_url(answer["audit_run_id"])
+    session.show(answer, lambda console, told: display.reset_all(console, told, trail))
+
+
+@app.command(help_epilogue="Example:  atdm baseline-snapshot --baseline-id before-release-7")
+def baseline_snapshot(*, baseline_id: str | None = None, session: InSession) -> None:
+    """Store every table of the target as it is at one moment.
+
+    Parameters
+    ----------
+    baseline_id
+        A name to restore it by; the server makes one, if not given.
+    """
+    with session.waiting("taking a snapshot") as client:
+        answer = client.baseline_snapshot(baseline_id)
+    trail = session.client.audit_url(answer["audit_run_id"])
+    session.show(answer, lambda console, told: display.snapshot(console, told, trail))
+
+
+@app.command(help_epilogue="Example:  atdm baseline-restore --baseline-id before-release-7")
+def baseline_restore(*, baseline_id: str | None = None, session: InSession) -> None:
+    """Put every table of the target back as a baseline holds it, all or nothing; repeating it is harmless.
+
+    Parameters
+    ----------
+    baseline_id
+        The baseline, by the name its snapshot told; the latest, if not given.
+    """
+    with session.waiting("restoring") as client:
+        answer = client.baseline_restore(baseline_id)
+    trail = session.client.audit_url(answer["audit_run_id"])
+    session.show(answer, lambda console, told: display.restore(console, told, trail))
+
+
+@app.command(help_epilogue="Example:  atdm baseline-list")
+def baseline_list(*, session: InSession) -> None:
+    """List the stored baselines, newest first."""
+    session.show(session.client.baseline_list(), display.baselines)
 
 
 @app.command(help_epilogue="Example:  atdm audit 01KS3J3H4D4AFCQD98SEPJCPBP")
@@ -166,7 +227,8 @@ def audit(run: str, /, *, session: InSession) -> None:
     run
         The run id that `atdm request` told.
     """
-    session.show(session.client.get_audit(run), display.trail)
+    page = session.client.audit_url(run)
+    session.show(session.client.get_audit(run), lambda console, audit: display.trail(console, audit, page))
 
 
 @app.command(help_epilogue="Example:  atdm -o json scenarios | jq '.scenarios[].scenario_id'")
@@ -175,12 +237,31 @@ def scenarios(*, session: InSession) -> None:
     session.show(session.client.get_scenarios(), display.scenarios)
 
 
+@app.command(help_epilogue="Example:  atdm packs")
+def packs(*, session: InSession) -> None:
+    """List the installed packs, and those that cannot be used with the reason."""
+    catalog = session.client.get_scenarios()
+    domains = dict.fromkeys([*catalog["constraints"], *(entry["domain"] for entry in catalog["scenarios"])])
+    listed: PackList = {
+        "packs": [
+            {
+                "domain": domain,
+                "scenarios": [entry["scenario_id"] for entry in catalog["scenarios"] if entry["domain"] == domain],
+                "constraints": list(catalog["constraints"].get(domain, ())),
+            }
+            for domain in domains
+        ],
+        "broken_packs": catalog["broken_packs"],
+    }
+    session.show(listed, display.packs)
+
+
 @app.command(help_epilogue="Example:  atdm runs --scenario active_member_clean --since 2026-11-01 --limit 5")
 def runs(
     *,
     scenario: str | None = None,
-    status: str | None = None,
-    since: str | None = None,
+    status: RunStatus | None = None,
+    since: datetime | None = None,
     limit: int | None = None,
     session: InSession,
 ) -> None:
@@ -191,14 +272,28 @@ def runs(
     scenario
         Only runs of this scenario.
     status
-        Only runs that ended so, for example ready or cleaned.
+        Only runs that are so now.
     since
-        Only runs since this day or instant, in ISO 8601.
+        Only runs since this day or instant, as 2026-11-01 or 2026-11-01T08:30:00; of this machine's time zone.
     limit
         At most this many.
     """
-    found = session.client.list_runs(scenario=scenario, since=since, status=status, limit=limit)
+    moment = since.astimezone() if since else None
+    found = session.client.list_runs(scenario=scenario, since=moment, status=status, limit=limit)
     session.show(found, display.runs)
+
+
+@app.command(help_epilogue="Example:  atdm completion bash > ~/.local/share/bash-completion/completions/atdm")
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print the script that lets a shell complete commands and options.
+
+    Parameters
+    ----------
+    shell
+        bash: save it as ~/.local/share/bash-completion/completions/atdm; zsh: as _atdm in a folder of $fpath;
+        fish: as ~/.config/fish/completions/atdm.fish.
+    """
+    print(app.meta.generate_completion(shell=shell))
 
 
 @app.meta.default
@@ -222,6 +317,9 @@ def launch(
             command(*bound.args, **bound.kwargs, session=Session(client, output))
     except AtdmClientError as error:
         return _report(error, output)
+    except KeyboardInterrupt:
+        print("atdm: interrupted; what was sent may have been carried out: look at `atdm runs`", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

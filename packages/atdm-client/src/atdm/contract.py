@@ -2,41 +2,62 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 __all__ = [
     "AuditEvent",
     "AuditTrail",
+    "BaselineEntry",
+    "BaselineList",
     "Cleanup",
     "Constraint",
     "Fixtures",
+    "PackEntry",
+    "PackList",
     "RecordCreated",
+    "RequestOptions",
+    "ResetAllAnswer",
     "ResetAnswer",
+    "RestoreAnswer",
     "Row",
     "RunEntry",
     "RunList",
+    "RunStatus",
     "ScenarioAnswer",
     "ScenarioCatalog",
     "ScenarioEntry",
     "ScenarioOptions",
+    "SnapshotAnswer",
     "ValidatorDecision",
 ]
 
 Row = dict[str, object]
+RunStatus = Literal["ready", "rejected", "rolled_back", "cleaned"]
 
 
 class ScenarioOptions(TypedDict, total=False):
-    """What a scenario request may say besides the scenario, under the names of `AtdmClient.request_scenario`."""
+    """What may be said of a scenario besides its name; None, like leaving it out, leaves the choice to the server.
 
-    constraints: Mapping[str, object]
-    domain: str
-    seed: int
-    as_of: date | str
-    ttl_seconds: int
+    `seed` draws the values of an earlier run again. `as_of` is the day every date is relative to (ISO 8601 or a
+    date; default: the UTC day of the run). After `ttl_seconds` the server resets by itself. With `seed_target=False`
+    nothing is written. With `return_records` the answer carries the rows by table.
+    """
+
+    constraints: Mapping[str, object] | None
+    domain: str | None
+    seed: int | None
+    as_of: date | str | None
+    ttl_seconds: int | None
     seed_target: bool
     return_playwright_fixture: bool
     return_pytest_fixture: bool
     return_records: bool
+
+
+class RequestOptions(ScenarioOptions, total=False):
+    """`ScenarioOptions`, and the key under which the same request gives the first answer again, never a second seed."""
+
+    idempotency_key: str | None
 
 
 class Fixtures(TypedDict):
@@ -81,6 +102,54 @@ class ResetAnswer(TypedDict):
     deleted_counts: NotRequired[dict[str, int]]
 
 
+class ResetAllAnswer(TypedDict):
+    """What a reset of everything removed: rows per table, and how many runs were recorded as cleaned."""
+
+    strategy: str
+    audit_run_id: str
+    deleted_counts: dict[str, int]
+    cleared_record_count: int
+
+
+class BaselineEntry(TypedDict):
+    """One stored baseline; `row_counts` by table, `captured_at` in ISO 8601 UTC."""
+
+    baseline_id: str
+    captured_at: str
+    tables: list[str]
+    row_counts: dict[str, int]
+    schema_version: str
+
+
+class BaselineList(TypedDict):
+    """Baselines, newest first."""
+
+    baselines: list[BaselineEntry]
+
+
+class SnapshotAnswer(TypedDict):
+    """What a snapshot holds: rows per table, at one moment."""
+
+    strategy: str
+    audit_run_id: str
+    baseline_id: str
+    captured_at: str
+    tables: list[str]
+    row_counts: dict[str, int]
+    schema_version: str
+
+
+class RestoreAnswer(TypedDict):
+    """What a restore put back: rows per table, as they were at `captured_at`."""
+
+    strategy: str
+    audit_run_id: str
+    baseline_id: str
+    captured_at: str
+    restored_at: str
+    row_counts: dict[str, int]
+
+
 class Constraint(TypedDict):
     """One knob of a domain: its type, its allowed values (None: anything of the type) and its default."""
 
@@ -104,10 +173,26 @@ class ScenarioEntry(TypedDict):
 
 
 class ScenarioCatalog(TypedDict):
-    """Every scenario, and the constraints of every domain by name."""
+    """Every scenario, the constraints of every domain by name, and the packs that cannot be used with the reason."""
 
     scenarios: list[ScenarioEntry]
     constraints: dict[str, dict[str, Constraint]]
+    broken_packs: dict[str, str]
+
+
+class PackEntry(TypedDict):
+    """One installed pack: what it can be asked for, by name."""
+
+    domain: str
+    scenarios: list[str]
+    constraints: list[str]
+
+
+class PackList(TypedDict):
+    """The packs of a catalog, and those that cannot be used, with the reason."""
+
+    packs: list[PackEntry]
+    broken_packs: dict[str, str]
 
 
 class RunEntry(TypedDict):

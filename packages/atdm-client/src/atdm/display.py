@@ -7,9 +7,33 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from atdm.contract import AuditTrail, Constraint, ResetAnswer, RunList, ScenarioAnswer, ScenarioCatalog
+from atdm.contract import (
+    AuditTrail,
+    BaselineList,
+    Constraint,
+    PackList,
+    ResetAllAnswer,
+    ResetAnswer,
+    RestoreAnswer,
+    RunList,
+    ScenarioAnswer,
+    ScenarioCatalog,
+    SnapshotAnswer,
+)
 
-__all__ = ["open_console", "reset", "runs", "scenario", "scenarios", "trail"]
+__all__ = [
+    "baselines",
+    "open_console",
+    "packs",
+    "reset",
+    "reset_all",
+    "restore",
+    "runs",
+    "scenario",
+    "scenarios",
+    "snapshot",
+    "trail",
+]
 
 GOOD = frozenset({"ready", "ok", "cleaned", "already_cleaned"})
 BAD = frozenset({"rejected", "failed", "rolled_back"})
@@ -37,20 +61,63 @@ def scenario(console: Console, run: ScenarioAnswer, trail_url: str) -> None:
         for row in rows:
             console.print(f"\n{table_name}", style="bold")
             console.print(_facts(row))
-    # Not in the table: a folded line cannot be copied.
-    console.print(f"\ntrail     {trail_url}", soft_wrap=True)
-    console.print(f"clean up  atdm reset {run_id} --token {cleanup['cleanup_token']}", soft_wrap=True)
+    console.print()
+    _print_fact(console, "trail", trail_url)
+    _print_fact(console, "clean up", f"atdm reset {run_id} --token {cleanup['cleanup_token']}")
 
 
 def reset(console: Console, answer: ResetAnswer) -> None:
     """What a reset removed, table by table."""
-    counts = answer.get("deleted_counts", {})
-    told = ", ".join(f"{table} {count}" for table, count in counts.items())
-    removed = f"  {sum(counts.values())} rows deleted: {told}" if told else ""
+    counts = answer.get("deleted_counts")
+    removed = f"  {_counted(counts)} deleted" if counts is not None else ""
     console.print(Text.assemble(answer["run_id"], "  ", _status(answer["status"]), removed), soft_wrap=True)
 
 
-def trail(console: Console, audit: AuditTrail) -> None:
+def reset_all(console: Console, answer: ResetAllAnswer, trail_url: str) -> None:
+    """What a reset of everything removed, and where its trail is."""
+    console.print(f"{_counted(answer['deleted_counts'])} deleted", soft_wrap=True)
+    _print_fact(console, "trail", trail_url)
+
+
+def snapshot(console: Console, answer: SnapshotAnswer, trail_url: str) -> None:
+    """What a snapshot holds, and where its trail is."""
+    console.print(Text.assemble(answer["baseline_id"], "  ", _counted(answer["row_counts"])), soft_wrap=True)
+    _print_fact(console, "captured", answer["captured_at"])
+    _print_fact(console, "trail", trail_url)
+
+
+def restore(console: Console, answer: RestoreAnswer, trail_url: str) -> None:
+    """What a restore put back, and where its trail is."""
+    console.print(
+        Text.assemble(answer["baseline_id"], "  ", _counted(answer["row_counts"]), " restored"), soft_wrap=True
+    )
+    _print_fact(console, "captured", answer["captured_at"])
+    _print_fact(console, "trail", trail_url)
+
+
+def baselines(console: Console, found: BaselineList) -> None:
+    """Stored baselines, one a line."""
+    listed = _table("baseline", "captured", "rows")
+    for entry in found["baselines"]:
+        listed.add_row(entry["baseline_id"], entry["captured_at"], str(sum(entry["row_counts"].values())))
+    console.print(listed if listed.row_count else "no baselines; `atdm baseline-snapshot` takes one")
+
+
+def packs(console: Console, found: PackList) -> None:
+    """Installed packs, then the broken ones with the reason."""
+    listed = _table("pack", "scenarios", "constraints")
+    for entry in found["packs"]:
+        listed.add_row(entry["domain"], ", ".join(entry["scenarios"]), ", ".join(entry["constraints"]))
+    console.print(listed if listed.row_count else "no packs are installed beside the server")
+    broken = _table("broken pack", "reason")
+    for name, reason in found["broken_packs"].items():
+        broken.add_row(Text(name, style="red"), reason)
+    if broken.row_count:
+        console.print()
+        console.print(broken)
+
+
+def trail(console: Console, audit: AuditTrail, page_url: str) -> None:
     """The trail of a run: who asked, what the validators said, what was written, and every event."""
     heading = {"run": audit["run_id"], "scenario": audit["scenario_id"], "invoker": audit["invoker"]}
     console.print(_facts({**heading, "reset": audit["reset_status"]}))
@@ -67,6 +134,8 @@ def trail(console: Console, audit: AuditTrail) -> None:
         if table.row_count:
             console.print()
             console.print(table)
+    console.print()
+    _print_fact(console, "page", page_url)
 
 
 def scenarios(console: Console, catalog: ScenarioCatalog) -> None:
@@ -95,6 +164,13 @@ def runs(console: Console, found: RunList) -> None:
     console.print(listed)
 
 
+def _counted(counts: Mapping[str, int]) -> str:
+    """`3 rows (claim 1, member 2)`; tables without rows are left out."""
+    told = ", ".join(f"{table} {count}" for table, count in counts.items() if count)
+    rows = sum(counts.values())
+    return f"{rows} {'row' if rows == 1 else 'rows'}" + (f" ({told})" if told else "")
+
+
 def _allowed(constraint: Constraint) -> str:
     allowed = constraint["allowed"]
     return f"any {constraint['type']}" if allowed is None else ", ".join(_plain(value) for value in allowed)
@@ -107,6 +183,11 @@ def _facts(facts: Mapping[str, object]) -> Table:
     for name, value in facts.items():
         grid.add_row(name, _plain(value))
     return grid
+
+
+def _print_fact(console: Console, name: str, value: str) -> None:
+    """A line that is to be copied: in a table it would be folded."""
+    console.print(f"{name:<8}  {value}", soft_wrap=True)
 
 
 def _plain(value: object) -> str:

@@ -20,6 +20,7 @@ class AtdmClientError(Exception):
     `status` is the HTTP status, None when no answer came. `code` and `message` come from the API's error object;
     `details` is its mapping of what exists or what was found, `test_run_id` the run it concerns, where there is one.
     `body` is the whole answer as it came: decoded JSON, or text where it was no JSON.
+    `unsure` is True where the call may have been carried out all the same: its answer was lost on the way.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class AtdmClientError(Exception):
         details: Mapping[str, object] | None = None,
         test_run_id: str | None = None,
         body: object = None,
+        unsure: bool = False,
     ) -> None:
         super().__init__(message)
         self.status: int | None = status
@@ -39,6 +41,7 @@ class AtdmClientError(Exception):
         self.details: Mapping[str, object] = details or {}
         self.test_run_id: str | None = test_run_id
         self.body: object = body
+        self.unsure: bool = unsure
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
@@ -62,15 +65,15 @@ class AtdmClientError(Exception):
 class AtdmUnreachable(AtdmClientError):
     """No answer came: nothing listens at the address, it was too slow, or the connection broke."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="UNREACHABLE")
+    def __init__(self, message: str, *, unsure: bool = False) -> None:
+        super().__init__(message, code="UNREACHABLE", unsure=unsure)
 
 
 class AtdmUnexpectedAnswer(AtdmClientError):
     """An answer came, but not one of the ATDM API; most often the address belongs to something else."""
 
     def __init__(self, message: str, *, status: int, body: str) -> None:
-        super().__init__(message, code="UNEXPECTED_ANSWER", status=status, body=body)
+        super().__init__(message, code="UNEXPECTED_ANSWER", status=status, body=body, unsure=status >= 500)
 
 
 class AtdmSettingsError(AtdmClientError):
