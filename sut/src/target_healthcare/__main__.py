@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, MigrationError, SchemaError) as error:
         return _fail(str(error))
     except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().splitlines()[0]
         return _fail(f"the database at TARGET_DATABASE_URL cannot be used: {reason}")
     return 0
 

@@ -14,11 +14,12 @@ from litestar.types import ControllerRouterHandler
 
 from target_healthcare import healthcare
 from target_healthcare.authorization import require_bearer
+from target_healthcare.baseline import Database
 from target_healthcare.database import Pool, create_pool
 from target_healthcare.ledger import Ledger
 from target_healthcare.migrations import read_migrations
 from target_healthcare.responses import handle_errors
-from target_healthcare.routes import docs_config, health, internal_routes, openapi_json, read_routes
+from target_healthcare.routes import database_routes, docs_config, health, internal_routes, openapi_json, read_routes
 from target_healthcare.schema import read_schema
 from target_healthcare.settings import Settings
 
@@ -36,7 +37,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
     schema = read_schema(read_migrations(settings.migrations))
     pool = create_pool(settings)
     ledger = Ledger(pool, schema)
-    internal: list[ControllerRouterHandler] = [*internal_routes]
+    database = Database(settings.database_url, schema)
+    internal: list[ControllerRouterHandler] = [*internal_routes, *database_routes]
     public: list[ControllerRouterHandler] = [health, openapi_json, *read_routes(schema)]
     if schema.by_name.keys() >= healthcare.TABLES:
         internal += healthcare.internal_routes
@@ -52,7 +54,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ),
             static_files.create_static_files_router("/static", directories=[_STATIC], include_in_schema=False),
         ],
-        dependencies={"ledger": Provide(lambda: ledger, sync_to_thread=False)},
+        dependencies={
+            "ledger": Provide(lambda: ledger, sync_to_thread=False),
+            "database": Provide(lambda: database, sync_to_thread=False),
+        },
         exception_handlers=handle_errors(pool),
         lifespan=[lambda _: _serving(pool)],
         logging_config=None,

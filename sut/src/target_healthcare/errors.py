@@ -2,7 +2,7 @@
 
 TargetError
     InvalidRequest 400    AuthRequired 401    RowNotFound, RunNotFound 404
-    RunConflict, DuplicateKey, RowsReferenced 409    RunDeleted 410    BodyTooLarge 413
+    RunConflict, DuplicateKey, RowsReferenced, SchemaDrift 409    RunDeleted 410    BodyTooLarge 413
     UnknownTable, UnknownColumn, ConstraintViolated, InvalidValue 422
     DatabaseUnavailable 503
 """
@@ -71,6 +71,13 @@ class RowsReferenced(TargetError):
 
     status = 409
     code = "ROWS_REFERENCED"
+
+
+class SchemaDrift(TargetError):
+    """The tables to restore were taken of another schema."""
+
+    status = 409
+    code = "SCHEMA_DRIFT"
 
 
 class RunDeleted(TargetError):

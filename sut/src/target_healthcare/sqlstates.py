@@ -50,10 +50,11 @@ def explain(error: psycopg.Error) -> TargetError | None:
     return _unavailable(error) if refusal is DatabaseUnavailable else refusal(_sentence(error), **_details(error))
 
 
-def still_referenced(run_id: str, error: psycopg.errors.ForeignKeyViolation) -> RowsReferenced:
-    """Explain a foreign key that forbids deleting a run's rows."""
-    others = f"rows of '{error.diag.table_name}' that are not of run '{run_id}'"
-    return RowsReferenced(f"{others} still point at its rows; delete those first", **_details(error))
+def still_referenced(error: psycopg.errors.ForeignKeyViolation, run_id: str | None = None) -> RowsReferenced:
+    """Explain a foreign key that forbids deleting a run's rows, or, without an id, those of all runs."""
+    theirs, its = ("no run", "rows of runs") if run_id is None else (f"another than run '{run_id}'", "its rows")
+    others = f"rows of '{error.diag.table_name}' that are of {theirs}"
+    return RowsReferenced(f"{others} still point at {its}; delete those first", **_details(error))
 
 
 def _details(error: psycopg.Error) -> dict[str, object]:

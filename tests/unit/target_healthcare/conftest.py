@@ -110,6 +110,13 @@ async def client(database: str) -> AsyncGenerator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
+async def own_client(own_database: str) -> AsyncGenerator[httpx2.AsyncClient]:
+    """A client of a target on the test's own database."""
+    async with running_target(settings_for(own_database, TARGET_POOL_SIZE="2")) as client:
+        yield client
+
+
+@pytest.fixture
 async def ledger(database: str) -> AsyncGenerator[Ledger]:
     """The ledger of the test's database, without HTTP."""
     settings = settings_for(database)

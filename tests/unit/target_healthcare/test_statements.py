@@ -6,7 +6,7 @@ from psycopg import RawCursor
 
 from target_healthcare.migrations import Migration
 from target_healthcare.schema import Table, read_schema
-from target_healthcare.statements import delete_run, describe_run, find_row, insert_rows
+from target_healthcare.statements import delete_run, delete_tagged, describe_run, find_row, insert_rows
 
 ODD = """
 CREATE TABLE "50% ""odd"" table" (
@@ -59,6 +59,16 @@ def test_a_run_is_described_and_deleted_by_its_column(cursor: RawCursor[tuple[ob
 
     assert described is not None
     assert (described[0], described[-1], deleted) == ("r", 2, 2)
+
+
+def test_rows_of_no_run_are_not_tagged(cursor: RawCursor[tuple[object, ...]], table: Table) -> None:
+    """Deleting what is tagged leaves the rows whose run column is null."""
+    cursor.execute('ALTER TABLE "50% ""odd"" table" ALTER test_run_id DROP NOT NULL')
+    rows = '[{"the key": "1", "test_run_id": "r"}, {"the key": "2", "test_run_id": null}]'
+    cursor.execute(insert_rows(NAME, ("the key", "test_run_id")), [rows, 2])
+
+    assert cursor.execute(delete_tagged(table)).rowcount == 1
+    assert cursor.execute(find_row(table), ["2"]).fetchone() is not None
 
 
 def test_writing_fewer_rows_than_sent_fails_the_statement(cursor: RawCursor[tuple[object, ...]]) -> None:

@@ -66,7 +66,7 @@ async def delete_members(ledger: Ledger, run_id: str) -> int:
         async with ledger.write() as connection:
             deleted = await connection.execute(delete_run(ledger.schema.by_name["member"]), [run_id])
     except ForeignKeyViolation as error:
-        raise still_referenced(run_id, error) from error
+        raise still_referenced(error, run_id) from error
     return deleted.rowcount
 
 

@@ -2,7 +2,10 @@
 
 from target_healthcare.ledger.bundle import RUN_ID_FORM, RunId, SeedRequest, TableRows, read_rows, read_seed
 from target_healthcare.ledger.runs import (
+    BURY_ALL,
+    LOCK_ALONE,
     WRITER_LOCK,
+    DeleteAllAnswer,
     DeleteAnswer,
     Ledger,
     RunDescription,
@@ -13,8 +16,11 @@ from target_healthcare.ledger.runs import (
 )
 
 __all__ = [
+    "BURY_ALL",
+    "LOCK_ALONE",
     "RUN_ID_FORM",
     "WRITER_LOCK",
+    "DeleteAllAnswer",
     "DeleteAnswer",
     "Ledger",
     "RunDescription",

@@ -4,6 +4,9 @@
 -- Seeds and deletes hold this together; whoever needs the whole database to itself takes it exclusively.
 SELECT pg_advisory_xact_lock_shared($1::bigint)
 
+-- name: lock_alone
+SELECT pg_advisory_xact_lock($1::bigint)
+
 -- name: record_seed
 INSERT INTO atdm_run (run_id, bundle_sha, state, expires_at)
 VALUES ($1, $2, 'seeded', now() + make_interval(secs => $3::float8))
@@ -24,6 +27,10 @@ INSERT INTO atdm_run (run_id, state) VALUES ($1, 'deleted') ON CONFLICT (run_id)
 -- name: bury_seeded
 -- One row written: the run was seeded until now.
 UPDATE atdm_run SET state = 'deleted' WHERE run_id = $1 AND state = 'seeded'
+
+-- name: bury_all
+-- Its rows written are the runs that were seeded until now.
+UPDATE atdm_run SET state = 'deleted' WHERE state = 'seeded'
 
 -- name: list_runs
 SELECT run_id, state, created_at, expires_at

@@ -19,7 +19,7 @@ from target_healthcare.ledger.bundle import SeedRequest, read_rows
 from target_healthcare.queries import read_queries
 from target_healthcare.schema import Schema
 from target_healthcare.sqlstates import still_referenced
-from target_healthcare.statements import delete_run, describe_run, insert_rows
+from target_healthcare.statements import delete_run, delete_tagged, describe_run, insert_rows
 
 WRITER_LOCK: Final = 0x61746D_64617461
 """The advisory lock that seeds and deletes share; held exclusively, it keeps them all out."""
@@ -27,6 +27,10 @@ WRITER_LOCK: Final = 0x61746D_64617461
 RunState: TypeAlias = Literal["seeded", "deleted"]
 
 _QUERIES: Final = read_queries(Path(__file__).with_name("queries.sql"))
+LOCK_ALONE: Final = _QUERIES["lock_alone"]
+"""Take `WRITER_LOCK` exclusively until the transaction ends. Parameter: the lock."""
+BURY_ALL: Final = _QUERIES["bury_all"]
+"""Put up the tombstone of every seeded run."""
 _LEDGER_KEY: Final = "atdm_run_key"
 
 
@@ -46,6 +50,13 @@ class DeleteAnswer(msgspec.Struct, frozen=True):
     run_id: str
     previous_state: RunState | None
     deleted_counts: dict[str, int]
+
+
+class DeleteAllAnswer(msgspec.Struct, frozen=True):
+    """What was removed from each table that takes rows of runs, and how many runs were seeded until then."""
+
+    deleted_counts: dict[str, int]
+    run_count: int
 
 
 class RunSummary(msgspec.Struct, frozen=True):
@@ -82,6 +93,7 @@ class Ledger:
         self.schema = schema
         # Children before parents, so that no foreign key is left pointing at nothing.
         self._deletes = {table.name: delete_run(table) for table in reversed(schema.run_tables)}
+        self._delete_all = {table.name: delete_tagged(table) for table in reversed(schema.run_tables)}
         self._describe = describe_run(schema.run_tables)
 
     async def seed(self, run_id: str, request: SeedRequest) -> tuple[SeedAnswer, bool]:
@@ -116,9 +128,22 @@ class Ledger:
                 was_seeded = await connection.execute(_QUERIES["bury_seeded"], [run_id])
                 deletes = {name: await connection.execute(query, [run_id]) for name, query in self._deletes.items()}
         except ForeignKeyViolation as error:
-            raise still_referenced(run_id, error) from error
+            raise still_referenced(error, run_id) from error
         previous: RunState | None = None if was_unknown.rowcount else "seeded" if was_seeded.rowcount else "deleted"
         return DeleteAnswer(run_id, previous, {name: deletes[name].rowcount for name in reversed(deletes)})
+
+    async def delete_all(self) -> DeleteAllAnswer:
+        """Bury every run and delete all their rows; rows of no run stay.
+
+        Raises `RowsReferenced` (and changes nothing) when rows of no run point at rows of one.
+        """
+        try:
+            async with self.write(alone=True) as connection:
+                buried = await connection.execute(BURY_ALL)
+                deletes = {name: await connection.execute(query) for name, query in self._delete_all.items()}
+        except ForeignKeyViolation as error:
+            raise still_referenced(error) from error
+        return DeleteAllAnswer({name: deletes[name].rowcount for name in reversed(deletes)}, buried.rowcount)
 
     async def describe(self, run_id: str) -> RunDescription:
         """Read a run's entry and count its rows; raises `RunNotFound`."""
@@ -137,13 +162,14 @@ class Ledger:
             return RunList([RunSummary(*row) for row in await cursor.fetchall()])
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[Connection]:
+    async def write(self, *, alone: bool = False) -> AsyncGenerator[Connection]:
         """Collect statements into one transaction that is sent as one round trip when the block ends.
 
-        It shares `WRITER_LOCK`. Read results after the block, not inside: that would end the transaction.
+        It shares `WRITER_LOCK` with others, or holds it alone. Read results after the block, not inside: that would
+        end the transaction.
         """
         async with self.pool.connection() as connection, connection.pipeline():
-            await connection.execute(_QUERIES["lock_shared"], [WRITER_LOCK])
+            await connection.execute(LOCK_ALONE if alone else _QUERIES["lock_shared"], [WRITER_LOCK])
             yield connection
             await connection.execute(_QUERIES["check_deferred"])
 

@@ -8,6 +8,7 @@ from litestar.enums import OpenAPIMediaType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 
+from target_healthcare.baseline import MEDIA_TYPE
 from target_healthcare.errors import ErrorBody
 from target_healthcare.ledger import SeedRequest
 from target_healthcare.responses import error_response
@@ -75,6 +76,10 @@ def describe(openapi: Json) -> Json:
             operation["responses"] = answers | {"default": {"description": "Refused", **_json_of("ErrorBody")}}
     seed = openapi["paths"]["/internal/runs/{run_id}"]["put"]
     seed["requestBody"] = {"required": True, **_json_of("SeedRequest")}
+    frames: Json = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
+    database = openapi["paths"]["/internal/database"]
+    database["get"]["responses"]["200"] = {"description": "Frames of Arrow batches", **frames}
+    database["put"]["requestBody"] = {"required": True, **frames}
     return openapi
 
 

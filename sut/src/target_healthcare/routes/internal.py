@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from target_healthcare.ledger import (
     RUN_ID_FORM,
+    DeleteAllAnswer,
     DeleteAnswer,
     Ledger,
     RunDescription,
@@ -50,6 +51,12 @@ async def delete_run(run_id: RunIdInPath, ledger: NamedDependency[Ledger]) -> De
     return await ledger.delete(run_id)
 
 
+@delete("/runs", status_code=200)
+async def delete_all_runs(ledger: NamedDependency[Ledger]) -> DeleteAllAnswer:
+    """Put up the tombstone of every run and delete the rows of all, in one transaction; rows of no run stay."""
+    return await ledger.delete_all()
+
+
 @get("/runs")
 async def list_runs(
     ledger: NamedDependency[Ledger],
@@ -61,4 +68,11 @@ async def list_runs(
     return await ledger.list_runs(state_, after, limit)
 
 
-internal_routes: list[ControllerRouterHandler] = [read_schema, seed_run, describe_run, delete_run, list_runs]
+internal_routes: list[ControllerRouterHandler] = [
+    read_schema,
+    seed_run,
+    describe_run,
+    delete_run,
+    delete_all_runs,
+    list_runs,
+]

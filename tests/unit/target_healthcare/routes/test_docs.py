@@ -9,6 +9,12 @@ async def test_the_description_covers_the_contract(client: httpx2.AsyncClient) -
     paths = (await client.get("/openapi.json")).json()["paths"]
 
     assert paths["/internal/runs/{run_id}"].keys() >= {"get", "put", "delete"}
+    assert paths["/internal/runs"].keys() >= {"get", "delete"}
+    for described in (
+        paths["/internal/database"]["get"]["responses"]["200"],
+        paths["/internal/database"]["put"]["requestBody"],
+    ):
+        assert described["content"].keys() == {"application/vnd.atdm.tables"}
     assert {"/health", "/internal/schema", "/internal/runs", "/internal/members", "/members/{key}"} <= paths.keys()
 
 
