@@ -42,7 +42,7 @@ def main() -> int:
         show_rows_of_database(stack, answer)
         show_trail(client, run_id)
     print(f"\nrun    {run_id}")
-    print(f"trail  {stack.api_url}/audit/runs/{run_id}")
+    print(f"trail  {stack.api_url}/ui/audit/{run_id}")
     print(f"docs   {stack.api_url}/docs")
     print(f"\nThe stack stays up; `make down` stops it. ({time.monotonic() - started:.1f} s in all)")
     return 0

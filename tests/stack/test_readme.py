@@ -58,7 +58,7 @@ def test_demo_tells_the_whole_story(home: dict[str, str]) -> None:
     assert after == "plan 0, provider 0, member 0, eligibility 0, claim 0"
     assert "1 passed" in told
     run_id = re.findall(r"^run +(\S+)$", told, flags=re.MULTILINE)[0]
-    assert f"http://127.0.0.1:{home['ATDM_PORT']}/audit/runs/{run_id}" in told
+    assert f"http://127.0.0.1:{home['ATDM_PORT']}/ui/audit/{run_id}" in told
 
 
 def test_commands_work_as_shown(home: dict[str, str]) -> None:

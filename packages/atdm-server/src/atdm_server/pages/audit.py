@@ -8,14 +8,14 @@ from msgspec import Struct
 
 from atdm_core.audit import TrailView
 from atdm_core.values import Event, Finding, Plan, Step
-from atdm_server.pages.wording import Badge, Moment, Room, badge, duration, moment, plain
+from atdm_server.pages.wording import Badge, Moment, Room, badge, duration, excerpt, moment, plain
 
-__all__ = ["AuditPage", "audit_page"]
+__all__ = ["AuditPage", "Decision", "EventLine", "PlanCard", "audit_page"]
 
 _STRATEGY: Final = "strategy-"
 _RECORDS: Final = 100  # records that are shown
 _FIRST_EVENTS, _LAST_EVENTS = 20, 40  # events that are shown of a longer trail
-_JSON: Final = 48_000  # characters of JSON on a page, as HTML
+_JSON: Final = 32_000  # characters of JSON on a page, as HTML
 _JSON_EACH: Final = 6_000
 _RESETS: Final[Mapping[str, Badge]] = {
     "not_reset": Badge("not reset", "quiet"),
@@ -176,7 +176,7 @@ def _line(event: Event, start: Event, room: Room, *, opened: bool) -> EventLine:
         status=status,
         at=moment(event.timestamp),
         since_start=duration(event.timestamp - start.timestamp),
-        invoker=event.invoker if event.invoker != start.invoker else "",
+        invoker=excerpt(event.invoker) if event.invoker != start.invoker else "",
         tools=event.tools_called,
         details=[(name, room.json(part)) for name, part in parts.items() if part],
         opened=opened or status.tone == "bad",

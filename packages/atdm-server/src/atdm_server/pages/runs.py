@@ -9,12 +9,11 @@ from msgspec import Struct
 from atdm_core import Registry
 from atdm_core.errors import InvalidRequest
 from atdm_core.values import CatalogQuery, CatalogRow, RunStatus
-from atdm_server.pages.wording import Badge, Moment, badge, moment
+from atdm_server.pages.wording import Badge, Moment, badge, excerpt, moment
 
-__all__ = ["Filter", "RunsPage", "runs_page"]
+__all__ = ["Filter", "RunLine", "RunsPage", "runs_page"]
 
 _LIMIT: Final = 100  # runs on a page
-_LONGEST: Final = 80  # characters of a user's text in a cell
 _STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
 
 
@@ -87,5 +86,4 @@ def _choices(chosen: Filter, registry: Registry) -> list[str]:
 
 
 def _line(row: CatalogRow) -> RunLine:
-    invoker = row.invoker if len(row.invoker) <= _LONGEST else f"{row.invoker[:_LONGEST]}…"
-    return RunLine(row.test_run_id, row.scenario_id, badge(row.status), moment(row.created_at), invoker)
+    return RunLine(row.test_run_id, row.scenario_id, badge(row.status), moment(row.created_at), excerpt(row.invoker))

@@ -1,5 +1,6 @@
 """The page of all that can be asked for."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +12,7 @@ from atdm_core.values import ConstraintValue
 from atdm_server.pages.copyable import Copyable, copyable
 from atdm_server.pages.wording import plain
 
-__all__ = ["ScenariosPage", "scenarios_page"]
+__all__ = ["ConstraintCard", "DomainCard", "ScenarioCard", "ScenariosPage", "scenarios_page"]
 
 
 class ConstraintCard(Struct, frozen=True):
@@ -46,7 +47,7 @@ class DomainCard(Struct, frozen=True):
 
 
 class ScenariosPage(Struct, frozen=True):
-    """All packs: those that can be used, and why the others cannot."""
+    """All packs: those that can be used, and why the others cannot; `api_url` is quoted for a shell."""
 
     api_url: str
     domains: Sequence[DomainCard]
@@ -60,7 +61,7 @@ def scenarios_page(registry: Registry, api_url: str) -> ScenariosPage:
     packs, broken = registry.packs()
     owners = Counter(scenario for pack in packs.values() for scenario in pack.scenarios)
     domains = [_domain(pack, owners) for pack in packs.values()]
-    return ScenariosPage(api_url.rstrip("/"), domains, list(broken.items()))
+    return ScenariosPage(shlex.quote(api_url.rstrip("/")), domains, list(broken.items()))
 
 
 def _domain(pack: Pack, owners: Mapping[str, int]) -> DomainCard:

@@ -7,13 +7,14 @@ import msgspec
 from markupsafe import escape
 from msgspec import Struct
 
-__all__ = ["Badge", "Moment", "Room", "badge", "duration", "moment", "plain"]
+__all__ = ["Badge", "Moment", "Room", "badge", "duration", "excerpt", "moment", "plain"]
 
 Tone: TypeAlias = Literal["good", "bad", "quiet"]
 
 _GOOD: Final = frozenset({"ok", "ready", "passed", "cleaned", "completed"})
 _BAD: Final = frozenset({"rejected", "failed", "rolled_back"})
-_CUT: Final = "(shortened; the JSON of this trail holds all of it)"
+_CUT: Final = "(shortened; see the JSON)"
+_LONGEST: Final = 60  # characters of a user's text in a line
 _MINUTE: Final = 60  # seconds
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
@@ -85,6 +86,11 @@ def duration(length: timedelta) -> str:
     if seconds < _DAY:
         return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
     return f"{seconds // _DAY:.0f} d {seconds % _DAY // _HOUR:.0f} h"
+
+
+def excerpt(text: str) -> str:
+    """The text, or its beginning where it is too long for a line."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def plain(value: Any) -> str:

@@ -1,7 +1,9 @@
 """Objects in any S3-compatible store, through obstore."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -9,7 +11,13 @@ from obstore.store import from_url
 
 from atdm_core.errors import StoreUnavailable
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 __all__ = ["RemoteStore"]
+
+# By default a request is tried eleven times, for up to three minutes, while somebody waits for an answer.
+_RETRY: Final["RetryConfig"] = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
 
 
 class RemoteStore:
@@ -17,7 +25,7 @@ class RemoteStore:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._store = from_url(self._url)
+        self._store = from_url(self._url, retry_config=_RETRY)
 
     @property
     def url(self) -> str:
