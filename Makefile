@@ -6,11 +6,12 @@ STACK := $(PYTHON) -m infra.local_stack
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down down-clean ps logs smoke migrate demo test test-unit test-integration lint bench build
+.PHONY: help setup up down down-clean ps logs smoke migrate demo test test-unit test-integration playwright-install \
+	playwright-test audit-screenshot lint bench build
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
-		| while IFS='|' read -r target what; do printf '  %-18s%s\n' "$$target" "$$what"; done
+		| while IFS='|' read -r target what; do printf '  %-20s%s\n' "$$target" "$$what"; done
 
 setup: ## install uv into .tools and the workspace into .venv, when something changed
 	@scripts/bootstrap.sh
@@ -47,6 +48,15 @@ test-unit: setup ## tests that start no stack
 
 test-integration: setup ## tests over HTTP and of the stack itself
 	@$(PYTHON) -m pytest $(wildcard tests/surface tests/stack) $(ARGS)
+
+playwright-install: setup ## install what the browser test needs: npm packages, and Chromium where we are root
+	@$(PYTHON) -m scripts.playwright install
+
+playwright-test: playwright-install ## a browser test in TypeScript, on data that ATDM made for it
+	@$(PYTHON) -m scripts.playwright test
+
+audit-screenshot: setup ## take docs/assets/audit.png, the picture of the README, in a Chromium
+	@$(PYTHON) -m scripts.audit_screenshot
 
 lint: setup ## style, types, import lines, pins
 	@.venv/bin/ruff check --quiet

@@ -5,6 +5,8 @@ from collections.abc import Generator
 import pytest
 
 from infra.local_stack import Stack, local_stack
+from tests.postgres import fresh_database
+from tests.s3 import S3, start_s3
 
 pytest_plugins = ["pytester"]
 
@@ -13,4 +15,23 @@ pytest_plugins = ["pytester"]
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
     """PostgreSQL, the target and the server on free ports, for the whole session."""
     with local_stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3() -> Generator[S3]:
+    """An S3 endpoint with ATDM's two buckets, for the whole session."""
+    with start_s3() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3_stack(stack: Stack, s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
+    """A target and a server whose objects are in S3, on a database of their own."""
+    home = tmp_path_factory.mktemp("s3-stack")
+    with (
+        fresh_database(stack.postgres_dsn) as dsn,
+        s3.in_environment(),
+        local_stack(home, database_url=dsn, store_url="s3://") as running,
+    ):
         yield running

@@ -203,7 +203,7 @@ def test_a_part_that_fails_is_named_with_its_log_and_nothing_stays(command: Comm
 
     assert up.returncode == 1
     assert up.stderr.startswith("error: target ended with status 1 before it was ready")
-    assert "cannot be reached" in up.stderr
+    assert "TARGET_DATABASE_URL cannot be used: connection" in up.stderr
     assert str(command.home.log("target")) in up.stderr
     assert not command.home.in_use()
     assert not command.home.postgres.exists()

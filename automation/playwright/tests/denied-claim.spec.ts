@@ -1,0 +1,24 @@
+import { expect, test } from "@playwright/test";
+
+import { readFixture, row } from "../fixture.ts";
+
+test("the page of a member shows the denied claim and why it was denied", async ({ page }) => {
+  const fixture = readFixture();
+  const { member_id, claim_id } = fixture.data;
+  const member = row(fixture, "member");
+  const claim = row(fixture, "claim");
+
+  await page.goto(`/ui/members/${member_id}`);
+
+  const name = `${member.first_name} ${member.last_name}`;
+  await expect(page).toHaveTitle(name);
+  await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
+  await expect(page.getByTestId("member-id")).toHaveText(member_id!);
+  await expect(page.getByTestId("member-status")).toHaveText("active");
+
+  const shown = page.getByRole("row").filter({ has: page.getByRole("cell", { name: claim_id!, exact: true }) });
+  await expect(shown).toHaveCount(1);
+  await expect(shown.getByTestId("claim-status")).toHaveText("denied");
+  expect(claim.denial_reason).toBeTruthy();
+  await expect(shown.getByTestId("claim-denial-reason")).toHaveText(claim.denial_reason!);
+});
