@@ -10,6 +10,7 @@ from tests.architecture.sources import Function, functions_of, name_of, python, 
 SLEEPERS = {
     "tests/stack/processes.py": "The end of a process that is not our child cannot be awaited.",
     "tests/stack/test_target_faults.py": "The tombstone is written by another process, and its table tells nobody.",
+    "tests/unit/target_healthcare/routes/test_database.py": "Who waits for a lock in PostgreSQL tells nobody.",
     "tests/unit/target_healthcare/ledger/test_runs.py": "Who waits for a lock in PostgreSQL tells nobody.",
 }
 """Test files that may sleep, each with its reason."""
