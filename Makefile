@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down down-clean ps logs smoke migrate demo test test-unit test-integration playwright-install \
-	playwright-test audit-screenshot lint bench build
+	playwright-test audit-screenshot lint bench build baseline-snapshot reset-baseline
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -40,13 +40,13 @@ migrate: setup ## migrate the target's database, TARGET_DATABASE_URL or the stac
 demo: setup ## from intent to clean, on real parts, in one go
 	@$(PYTHON) -m scripts.demo
 
-test: setup ## all tests, the local stack included (ARGS="-k name" for some)
+test: playwright-install ## all tests, the local stack included (ARGS="-k name" for some)
 	@$(PYTHON) -m pytest $(ARGS)
 
 test-unit: setup ## tests that start no stack
 	@$(PYTHON) -m pytest $(wildcard tests/unit tests/architecture tests/property) $(ARGS)
 
-test-integration: setup ## tests over HTTP and of the stack itself
+test-integration: playwright-install ## tests over HTTP and of the stack itself
 	@$(PYTHON) -m pytest $(wildcard tests/surface tests/stack) $(ARGS)
 
 playwright-install: setup ## install what the browser test needs: npm packages, and Chromium where we are root
@@ -57,6 +57,12 @@ playwright-test: playwright-install ## a browser test in TypeScript, on data tha
 
 audit-screenshot: setup ## take docs/assets/audit.png, the picture of the README, in a Chromium
 	@$(PYTHON) -m scripts.audit_screenshot
+
+baseline-snapshot: setup ## keep every table of the running target (ARGS="--baseline-id NAME" for a name)
+	@.venv/bin/atdm baseline-snapshot $(ARGS)
+
+reset-baseline: setup ## put every table back as the latest baseline has it (ARGS="--baseline-id NAME" for another)
+	@.venv/bin/atdm baseline-restore $(ARGS)
 
 lint: setup ## style, types, import lines, pins
 	@.venv/bin/ruff check --quiet
