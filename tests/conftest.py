@@ -1,5 +1,6 @@
 """What every suite shares."""
 
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -9,6 +10,12 @@ from tests.postgres import fresh_database
 from tests.s3 import S3, start_s3
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_configure() -> None:
+    """Let programs that the tests start hear Ctrl-C, also when a shell started the tests in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
