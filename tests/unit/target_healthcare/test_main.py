@@ -39,8 +39,8 @@ def serving(env: dict[str, str], log: Path) -> Generator[subprocess.Popen[bytes]
             client.get(f"http://127.0.0.1:{env['TARGET_PORT']}/health", timeout=20)
         yield process
     finally:
-        process.kill()
-        process.wait(10)
+        process.terminate()  # not killed: its workers would outlive it
+        process.wait(20)
 
 
 @pytest.fixture
