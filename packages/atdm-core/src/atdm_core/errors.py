@@ -64,6 +64,7 @@ __all__ = [
     "ResetFailed",
     "RestoreFailed",
     "RunError",
+    "RunGone",
     "RunNotFound",
     "ScenarioInvalid",
     "ScenarioNotFound",
@@ -163,6 +164,12 @@ class RunNotFound(RunError):
     """No run has this id."""
 
     code = "RUN_NOT_FOUND"
+
+
+class RunGone(RunError):
+    """The run has been taken back, or its time was up."""
+
+    code = "RUN_GONE"
 
 
 class TokenMismatch(RunError):

@@ -23,6 +23,7 @@ from atdm_core.values import (
     Plan,
     Request,
     SeedReceipt,
+    TableDigest,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "Claims",
     "Database",
     "Export",
+    "LogNews",
     "Order",
     "Planner",
     "Services",
@@ -92,6 +94,28 @@ class Target(Protocol):
         """
         ...
 
+    async def extend(self, run_id: str, ttl_seconds: int) -> datetime:
+        """Let the run live `ttl_seconds` from now, by the target's clock; when that is over.
+
+        `RunGone` when it is deleted or was never seeded.
+        """
+        ...
+
+    async def expired(self, limit: int) -> Sequence[str]:
+        """The runs that are seeded and whose time is up by the target's clock, the longest overdue first."""
+        ...
+
+    async def expire(self, run_id: str) -> Deletion | None:
+        """Like `delete`, if the run's time is up; None when it is not (any more), or somebody else is at it now.
+
+        A run that is deleted already, and had a time, answers as one whose time is up.
+        """
+        ...
+
+    async def seeded(self, after: str, limit: int) -> Sequence[str]:
+        """The runs that are seeded, by id, those greater than `after`."""
+        ...
+
     async def check(self) -> None:
         """Return when the target answers; `TargetUnreachable` when it does not."""
         ...
@@ -103,9 +127,17 @@ class AuditLog(Protocol):
     async def note(self, mark: Mark) -> None:
         """Put a mark into the process log.
 
-        An `open` mark is durable on return. A `close` mark may follow later, and is no reason to fail: a run without
-        one is taken for open, and looked at again.
+        An `open` mark is durable on return. The others may follow later, and are no reason to fail: a run without a
+        `close` is taken for open, and looked at again.
         """
+        ...
+
+    async def marks(self, seen: Mapping[str, int]) -> LogNews:
+        """The marks of all processes beyond those that were `seen`: segments by process log, as told the last time."""
+        ...
+
+    async def retire(self, log_id: str) -> None:
+        """Leave a process log out of `marks` from now on: it has ended, and none of its runs is open."""
         ...
 
     async def append(self, part: Part) -> None:
@@ -115,6 +147,13 @@ class AuditLog(Protocol):
     async def read(self, run_id: str) -> Trail | None:
         """The trail, its chain checked (`TrailBroken`); None when the run has none."""
         ...
+
+
+class LogNews(Struct, frozen=True):
+    """What is new in the process logs: (log, mark) in the order of each log, and the segments seen by now."""
+
+    marks: Sequence[tuple[str, Mark]]
+    seen: Mapping[str, int]
 
 
 class Catalog(Protocol):
@@ -155,6 +194,10 @@ class Database(Protocol):
 
     async def delete_all(self) -> Deletion:
         """Delete the rows of every run, shared rows excepted, and leave tombstones. `ResetFailed`."""
+        ...
+
+    async def digest(self) -> Mapping[str, TableDigest]:
+        """The content of every table, at one moment. `SnapshotFailed`."""
         ...
 
     def export(self) -> AbstractAsyncContextManager[Export]:

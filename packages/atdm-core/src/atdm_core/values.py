@@ -1,6 +1,6 @@
 """The values that travel through ATDM: frozen structs, which are the wire format as they stand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -29,15 +29,17 @@ __all__ = [
     "Records",
     "Request",
     "ResetOutcome",
+    "Residue",
     "RunStatus",
     "SeedReceipt",
     "Step",
+    "TableDigest",
     "TableFile",
 ]
 
 ConstraintValue: TypeAlias = str | int | float | bool | None
 Records: TypeAlias = dict[str, list[dict[str, Any]]]
-RunStatus: TypeAlias = Literal["ready", "rejected", "rolled_back", "cleaned"]
+RunStatus: TypeAlias = Literal["open", "ready", "rejected", "rolled_back", "cleaned", "expired"]
 
 
 class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,11 +152,31 @@ class SeedReceipt(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+class Residue(Struct, frozen=True, kw_only=True):
+    """A row that the system under test put under a run's rows: found through foreign keys, or by the run's id.
+
+    `reason`: it `references` a row of the run, or it was `created_under` the run's id and never seeded. `deleted`:
+    whether it went with the run; what stays belongs to somebody else.
+    """
+
+    table: str
+    key: Mapping[str, Any]
+    reason: Literal["references", "created_under"]
+    deleted: bool
+
+
 class Deletion(Struct, frozen=True, kw_only=True):
-    """What the target says it deleted: rows by table, and the state the run had before (null: never seeded)."""
+    """What the target says it deleted: rows by table, and the state the run had before (null: never seeded).
+
+    `deleted_keys` has the keys of the rows that carried the run's id, by table, at most `KEYS_TOLD` of each.
+    """
 
     deleted_counts: Mapping[str, int]
     previous_state: Literal["seeded", "deleted"] | None = None
+    deleted_keys: Mapping[str, Sequence[Mapping[str, Any]]] = field(
+        default_factory=dict[str, Sequence[Mapping[str, Any]]]
+    )
+    residue: Sequence[Residue] = ()
 
 
 class FixturePaths(Struct, frozen=True):
@@ -200,6 +222,7 @@ class ResetOutcome(Struct, frozen=True, kw_only=True):
     run_id: str
     status: Literal["cleaned", "already_cleaned"]
     deleted_counts: Mapping[str, int] | msgspec.UnsetType = msgspec.UNSET
+    residue: Sequence[Residue] | msgspec.UnsetType = msgspec.UNSET
 
 
 class CatalogRow(Struct, frozen=True, kw_only=True):
@@ -244,6 +267,13 @@ class CatalogQuery(Struct, frozen=True, kw_only=True):
         )
 
 
+class TableDigest(Struct, frozen=True, kw_only=True):
+    """The content of a table, whatever the order of its rows: how many, and a digest (hex) of them all."""
+
+    rows: int
+    digest: str
+
+
 class TableFile(Struct, frozen=True, kw_only=True):
     """A table of a baseline as it is kept: how many rows, and the SHA-256 (hex) of the Parquet file."""
 
@@ -265,8 +295,12 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """An idempotency key that a run has taken: whoever creates it first owns it."""
+    """An idempotency key that a run has taken: whoever creates it first owns it.
+
+    `as_of` is the day of the first request, so that one sent again later makes the same rows.
+    """
 
     key_sha256: str
     run_id: str
     request_sha256: str
+    as_of: date

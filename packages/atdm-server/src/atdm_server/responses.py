@@ -30,6 +30,7 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
     errors.BaselineExists: 409,
     errors.BaselineSchemaDrift: 409,
     errors.BaselineDamaged: 409,
+    errors.RunGone: 410,
     errors.UnknownConstraint: 422,
     errors.InvalidConstraint: 422,
     errors.ValidatorRejected: 422,

@@ -54,10 +54,15 @@ class Part(Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
-class Mark(Struct, frozen=True, kw_only=True):
-    """A row of the process log: a run is about to touch the target (`open`), or will touch it no more (`close`)."""
+class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A row of the process log.
 
-    kind: Literal["open", "close"]
+    `open`: the run is about to touch the target, and `state` says what for (`seeding`, `resetting`, `expiring`).
+    `close`: it is settled, and `state` is what it is now. `denied`: something was asked for and refused.
+    An `open` of `seeding` carries the bodies of the trail so far, so that another process can carry it on.
+    """
+
+    kind: Literal["open", "close", "denied"]
     run_id: str
     at: datetime
     invoker: str | None = None
@@ -66,6 +71,7 @@ class Mark(Struct, frozen=True, kw_only=True):
     state: str | None = None
     row_counts: Mapping[str, int] | None = None
     head: str | None = None
+    bodies: tuple[str, ...] = ()
 
 
 class Trail:
