@@ -97,6 +97,14 @@ class Trail:
             trail.mark_stored()
         return trail
 
+    @classmethod
+    def resumed(cls, run_id: str, bodies: Iterable[str], clock: Clock = utc_now) -> "Trail":
+        """The trail that begins with these bodies, none of which is stored: another process had got that far."""
+        trail = cls(run_id, clock)
+        for body in bodies:
+            trail._extend(body.encode())
+        return trail
+
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All entries, in order."""
@@ -136,9 +144,7 @@ class Trail:
             status=status,
             reviewer_decision=reviewer_decision,
         )
-        body = msgspec.json.encode(event)
-        previous = self.head
-        self._entries.append(Entry(len(self._entries), body, previous, chain_hash(previous, body)))
+        self._extend(msgspec.json.encode(event))
         return event
 
     def unstored(self) -> Part:
@@ -156,6 +162,14 @@ class Trail:
             if self._entries[place].event.action == action:
                 del self._entries[place:]
                 return
+
+    def forget_unstored(self) -> None:
+        """Forget the entries that are in no stored part. Whether they got there is unknown: read before the next."""
+        del self._entries[self._stored :]
+
+    def _extend(self, body: bytes) -> None:
+        previous = self.head
+        self._entries.append(Entry(len(self._entries), body, previous, chain_hash(previous, body)))
 
     def _check(self, entry: Entry) -> None:
         if entry.seq != len(self._entries):

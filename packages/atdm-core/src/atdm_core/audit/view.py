@@ -16,6 +16,7 @@ _STATUS_OF_ACTION: Mapping[str, RunStatus] = {
     "plan_rejected": "rejected",
     "seed_failed": "rolled_back",
     "reset_completed": "cleaned",
+    "run_expired": "expired",
 }
 _RESET_STATUS_OF_ACTION = {
     "catalog_recorded": "not_reset",
@@ -23,6 +24,7 @@ _RESET_STATUS_OF_ACTION = {
     "reset_started": "started",
     "reset_completed": "cleaned",
     "reset_failed": "failed",
+    "run_expired": "expired",
 }
 
 
