@@ -11,6 +11,7 @@ from atdm_core.audit import Trail
 from atdm_core.testing import MemoryLog
 from atdm_server import Settings, create_app
 from atdm_server.store import ObjectAuditLog
+from atdm_server.tokens import Tokens
 from tests.architecture.sources import functions_of, name_of, python, tree_of
 
 CHANGES = r"(delete|update|edit|remove|change|modify|rewrite|replace|purge|truncate|clear|redact)"
@@ -20,7 +21,7 @@ CHANGING_NAME = re.compile(rf"^_*{CHANGES}_(\w+_)?(event|entry|entries|trail|par
 def test_no_route_changes_the_audit() -> None:
     """Below /audit, and wherever a path speaks of trails or events, there is nothing but reading."""
     settings = Settings(
-        api_token="an-api-token-of-this-test",
+        tokens=Tokens([Tokens.admin("an-api-token-of-this-test", "ATDM_API_TOKEN")]),
         target_url="http://127.0.0.1:1",
         target_token="a-target-token-of-this-test",
         store_url="file:///nowhere",

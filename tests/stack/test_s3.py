@@ -19,6 +19,7 @@ from litestar.testing import AsyncTestClient
 
 from atdm_server.app import create_app
 from atdm_server.settings import Settings
+from atdm_server.tokens import Tokens
 from infra.local_stack import Stack
 from infra.local_stack.stack import free_ports
 from tests.s3 import S3, s3_environment
@@ -147,7 +148,7 @@ async def test_a_store_that_goes_away_is_told_as_such(
     for name, value in s3_environment(f"http://127.0.0.1:{closed}").items():
         monkeypatch.setenv(name, value)
     settings = Settings(
-        api_token="an api token for tests",
+        tokens=Tokens([Tokens.admin("an api token for tests", "ATDM_API_TOKEN")]),
         target_url=s3_stack.target_url,
         target_token=s3_stack.target_token,
         store_url="s3://",

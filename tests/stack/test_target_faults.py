@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from atdm_server import Settings, create_app
+from atdm_server.tokens import Tokens
 from infra.local_stack import Stack
 from tests.flaky_proxy import FlakyProxy, Mode
 
@@ -23,7 +24,7 @@ PATIENCE = 30.0  # seconds until a run that could not be undone at once must be 
 async def server(stack: Stack, target_url: str, folder: Path) -> AsyncGenerator[httpx2.AsyncClient]:
     """A server of its own, whose target is behind `target_url`."""
     settings = Settings(
-        api_token=TOKEN,
+        tokens=Tokens([Tokens.admin(TOKEN, "ATDM_API_TOKEN")]),
         target_url=target_url,
         target_token=stack.target_token,
         store_url=(folder / "objects").as_uri(),

@@ -9,6 +9,7 @@ import pytest
 from litestar import Litestar
 
 from atdm_server import Settings, create_app
+from atdm_server.tokens import Tokens
 from tests.unit.atdm_server.tiny_server import closed_port
 
 API_TOKEN = "an-api-token-of-this-test"
@@ -19,7 +20,7 @@ SERVER_KEY = b"the server key of this test"
 def settings_for(folder: Path, target_url: str) -> Settings:
     """The settings of a server with its store in a folder."""
     return Settings(
-        api_token=API_TOKEN,
+        tokens=Tokens([Tokens.admin(API_TOKEN, "ATDM_API_TOKEN")]),
         target_url=target_url,
         target_token=TARGET_TOKEN,
         store_url=(folder / "store").as_uri(),

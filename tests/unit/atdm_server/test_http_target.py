@@ -3,14 +3,17 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
 
 from atdm_core import Bundle, generate
-from atdm_core.errors import ResetFailed, SeedFailed, TargetUnreachable
+from atdm_core.errors import ResetFailed, RunGone, SeedFailed, SnapshotFailed, TargetError, TargetUnreachable
+from atdm_core.values import Residue, TableDigest
 from atdm_healthcare import PACK
+from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
 from tests.unit.atdm_healthcare.plans import make_plan
 from tests.unit.atdm_server.tiny_server import TinyServer, closed_port, http, tiny_server
@@ -80,6 +83,85 @@ async def test_delete(server: TinyServer, target: HttpTarget) -> None:
     deletion = await target.delete("run")
     assert (deletion.previous_state, deletion.deleted_counts) == ("seeded", {"plan": 1})
     assert (server.seen[0].method, server.seen[0].path) == ("DELETE", "/internal/runs/run")
+
+
+async def test_a_deletion_is_told_whole(server: TinyServer, target: HttpTarget) -> None:
+    """Keys and residue come through as the target tells them, from a deletion and from an expiry."""
+    residue = {"table": "visit", "key": {"id": 7}, "reason": "references", "deleted": True}
+    told = DELETED | {"deleted_keys": {"plan": [{"plan_id": "p"}]}, "residue": [residue]}
+    server.answer = lambda _: http(200, told)
+    for deletion in (await target.delete("run"), await target.expire("run")):
+        assert deletion is not None
+        assert deletion.deleted_keys == {"plan": [{"plan_id": "p"}]}
+        assert deletion.residue == [Residue(table="visit", key={"id": 7}, reason="references", deleted=True)]
+    assert [(seen.method, seen.path) for seen in server.seen] == [
+        ("DELETE", "/internal/runs/run"),
+        ("DELETE", "/internal/expired/run"),
+    ]
+
+
+async def test_a_run_that_is_not_due_is_left(server: TinyServer, target: HttpTarget) -> None:
+    """Only the target's word that a run is not due means that nothing was done; any other refusal is one."""
+    server.answer = lambda _: http(409, {"error": {"code": "NOT_EXPIRED", "message": "not yet"}})
+    assert await target.expire("run") is None
+    for code in ("ROWS_REFERENCED", "NOT_FOUND"):
+        server.answer = lambda _, code=code: http(409, {"error": {"code": code, "message": "no"}})
+        with pytest.raises(ResetFailed) as refusal:
+            await target.expire("run")
+        assert refusal.value.details["target_code"] == code
+
+
+async def test_extend(server: TinyServer, target: HttpTarget) -> None:
+    """An extension is one PATCH of the run, and tells when its time is up now."""
+    server.answer = lambda _: http(200, {"run_id": "run", "expires_at": "2026-07-04T12:00:00Z"})
+    assert await target.extend("run", 60) == datetime(2026, 7, 4, 12, tzinfo=UTC)
+    (seen,) = server.seen
+    assert (seen.method, seen.path, json.loads(seen.body)) == ("PATCH", "/internal/runs/run", {"ttl_seconds": 60})
+
+
+@pytest.mark.parametrize(("status", "code"), [(410, "RUN_DELETED"), (404, "RUN_NOT_FOUND")])
+async def test_a_run_that_is_not_there_is_gone(server: TinyServer, target: HttpTarget, status: int, code: str) -> None:
+    """A run that is deleted or unknown cannot be extended, and the error says which run."""
+    server.answer = lambda _: http(status, {"error": {"code": code, "message": "no"}})
+    with pytest.raises(RunGone, match="run run has been taken back") as gone:
+        await target.extend("run", 60)
+    assert gone.value.run_id == "run"
+
+
+async def test_a_target_without_extensions_is_no_lost_run(server: TinyServer, target: HttpTarget) -> None:
+    """A route that is not there, or a database that is away, says nothing about the run."""
+    for status, code in ((404, "NOT_FOUND"), (503, "DATABASE_UNAVAILABLE")):
+        server.answer = lambda _, status=status, code=code: http(status, {"error": {"code": code, "message": "no"}})
+        with pytest.raises(TargetError) as refusal:
+            await target.extend("run", 60)
+        assert refusal.value.details["target_code"] == code
+
+
+async def test_runs_are_listed_by_id(server: TinyServer, target: HttpTarget) -> None:
+    """Seeded runs and overdue ones are asked for as the contract says, and only their ids are taken."""
+    run = {"run_id": "b", "state": "seeded", "created_at": "2026-07-04T12:00:00Z", "expires_at": None}
+    server.answer = lambda _: http(200, {"runs": [run, run | {"run_id": "a"}]})
+    assert await target.seeded("a&b", 10) == ["b", "a"]
+    assert await target.expired(5) == ["b", "a"]
+    assert [seen.path for seen in server.seen] == [
+        "/internal/runs?state=seeded&after=a%26b&limit=10",
+        "/internal/expired?limit=5",
+    ]
+    server.answer = lambda _: http(503, {"error": {"code": "DATABASE_UNAVAILABLE", "message": "no"}})
+    with pytest.raises(TargetError, match="the target refused: no"):
+        await target.seeded("", 10)
+
+
+async def test_digests(server: TinyServer) -> None:
+    """The digests of all tables come in one answer; a refusal is a failed snapshot."""
+    database = HttpDatabase(server.url, TOKEN)
+    server.answer = lambda _: http(200, {"tables": {"plan": {"rows": 3, "digest": "0f"}}})
+    assert await database.digest() == {"plan": TableDigest(rows=3, digest="0f")}
+    assert (server.seen[0].method, server.seen[0].path) == ("GET", "/internal/digest")
+    server.answer = lambda _: http(503, {"error": {"code": "DATABASE_UNAVAILABLE", "message": "no"}})
+    with pytest.raises(SnapshotFailed):
+        await database.digest()
+    await database.close()
 
 
 async def test_connection_is_kept(server: TinyServer, target: HttpTarget) -> None:
@@ -167,7 +249,16 @@ async def test_refused_connection_is_unreachable() -> None:
     """A port where nobody listens is an unreachable target, in one sentence with its address."""
     port = closed_port()
     target = HttpTarget(f"http://127.0.0.1:{port}", TOKEN, TIMEOUT)
-    for call in (target.seed(a_bundle(), None), target.delete("run"), target.check()):
+    calls: list[Coroutine[object, object, object]] = [
+        target.seed(a_bundle(), None),
+        target.delete("run"),
+        target.extend("run", 60),
+        target.expired(1),
+        target.expire("run"),
+        target.seeded("", 1),
+        target.check(),
+    ]
+    for call in calls:
         with pytest.raises(TargetUnreachable, match=rf"the target at http://127\.0\.0\.1:{port} cannot be reached"):
             await call
     await target.close()

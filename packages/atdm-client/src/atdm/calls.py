@@ -13,6 +13,8 @@ from uuid import uuid4
 from atdm.contract import (
     AuditTrail,
     BaselineList,
+    DigestAnswer,
+    ExtendAnswer,
     RequestOptions,
     ResetAllAnswer,
     ResetAnswer,
@@ -29,7 +31,9 @@ __all__ = [
     "baseline_list",
     "baseline_restore",
     "baseline_snapshot",
+    "extend_run",
     "get_audit",
+    "get_digest",
     "get_scenarios",
     "list_runs",
     "request_scenario",
@@ -93,6 +97,12 @@ def reset_run(run_id: str, token: str) -> Call[ResetAnswer]:
     return Call("POST", path, body={"cleanup_token": token}, repeatable=True)
 
 
+def extend_run(run_id: str, token: str, ttl_seconds: int) -> Call[ExtendAnswer]:
+    """Let a run live so many seconds from now."""
+    path = f"/test-data/runs/{quote(run_id, safe='')}/extend"
+    return Call("POST", path, body={"cleanup_token": token, "ttl_seconds": ttl_seconds}, repeatable=True)
+
+
 def reset_all() -> Call[ResetAllAnswer]:
     """Remove the rows of every run."""
     return Call("POST", "/test-data/reset/all", headers={"X-Confirm": "yes"}, seconds=LONG_ANSWER_SECONDS)
@@ -118,6 +128,11 @@ def baseline_list() -> Call[BaselineList]:
 def get_audit(run_id: str) -> Call[AuditTrail]:
     """The audit trail of a run."""
     return Call("GET", f"/audit/runs/{quote(run_id, safe='')}", repeatable=True)
+
+
+def get_digest() -> Call[DigestAnswer]:
+    """A digest of every table."""
+    return Call("GET", "/test-data/digest", seconds=LONG_ANSWER_SECONDS, repeatable=True)
 
 
 def get_scenarios() -> Call[ScenarioCatalog]:

@@ -1,14 +1,18 @@
 """The `atdm` command. Each command asks the client for one answer and shows it; `display` knows how it looks.
 
+Commands that work without the API come from other packages, by entry point.
+
 Exit codes: 0 done, 1 the API refused, 2 usage (arguments, settings), 3 the API cannot be reached, 130 interrupted.
 """
 
 import json
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from inspect import BoundArguments
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar, cast
 
 from cyclopts import App, CycloptsError, Parameter
@@ -20,7 +24,9 @@ from atdm import __version__, display
 from atdm.client import AtdmClient
 from atdm.constraint_words import ConstraintWords
 from atdm.contract import PackList, RunStatus
+from atdm.digests import compare_digests, read_digests
 from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnreachable
+from atdm.other_commands import add_commands_of_others
 
 __all__ = ["app", "main"]
 
@@ -212,6 +218,47 @@ def baseline_restore(*, baseline_id: str | None = None, session: InSession) -> N
     session.show(answer, lambda console, told: display.restore(console, told, trail))
 
 
+@app.command(help_epilogue="Example:  atdm extend 01KS3J3H4D4AFCQD98SEPJCPBP --token TOKEN --ttl 3600")
+def extend(run: str, /, *, token: CleanupToken, ttl: int, session: InSession) -> None:
+    """Let a run live longer: its rows are removed when that time is over.
+
+    Parameters
+    ----------
+    run
+        The run id that `atdm request` told.
+    token
+        The cleanup token that `atdm request` told with it.
+    ttl
+        Seconds from now until the server removes the rows by itself.
+    """
+    session.show(session.client.extend_run(run, token, ttl), display.extension)
+
+
+@app.command(help_epilogue="Example:  atdm -o json digest > before.json")
+def digest(*, session: InSession) -> None:
+    """Tell what every table holds, as a number of rows and a digest; with `-o json` for `atdm verify-clean`."""
+    with session.waiting("reading every table") as client:
+        answer = client.get_digest()
+    session.show(answer, display.digest)
+
+
+@app.command(help_epilogue="Example:  atdm verify-clean before.json")
+def verify_clean(before: Path, /, *, session: InSession) -> int:
+    """Check that every table holds what it held when `atdm -o json digest` was called; 1 if one does not.
+
+    Parameters
+    ----------
+    before
+        The file that `atdm -o json digest` was written to.
+    """
+    expected = read_digests(before)
+    with session.waiting("reading every table") as client:
+        found = client.get_digest()["tables"]
+    changed = compare_digests(expected, found)
+    session.show({"clean": not changed, "changed": changed}, lambda console, _: display.differences(console, changed))
+    return REFUSED if changed else 0
+
+
 @app.command(help_epilogue="Example:  atdm baseline-list")
 def baseline_list(*, session: InSession) -> None:
     """List the stored baselines, newest first."""
@@ -296,6 +343,9 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     print(app.meta.generate_completion(shell=shell))
 
 
+_commands_of_others = add_commands_of_others(app)
+
+
 @app.meta.default
 def launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
@@ -309,24 +359,42 @@ def launch(
         human: tables for people; json: exactly the API's answer. Before or after the command.
     """
     command, bound, left_out = app.parse_args(tokens)
+    if "output" in left_out:
+        return _run_command_of_others(command, bound, output)
     if "session" not in left_out:  # --help and --version need no server, nor settings that make sense
         command(*bound.args, **bound.kwargs)
         return 0
     try:
         with AtdmClient() as client:
-            command(*bound.args, **bound.kwargs, session=Session(client, output))
+            code = cast("int | None", command(*bound.args, **bound.kwargs, session=Session(client, output)))
     except AtdmClientError as error:
         return _report(error, output)
     except KeyboardInterrupt:
         print("atdm: interrupted; what was sent may have been carried out: look at `atdm runs`", file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return code or 0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line (default: of this process) and exit with its code."""
-    code = cast("object", app.meta(sys.argv[1:] if arguments is None else list(arguments)))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if not words or words[0] in app.help_flags:
+        for name in _commands_of_others:
+            with suppress(ImportError):  # a broken package must not keep the others from being listed
+                _ = app[name]  # only a loaded command can say what it does
+    code = cast("object", app.meta(words))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run_command_of_others(command: Callable[..., object], bound: BoundArguments, output: OutputFormat) -> int:
+    """A command that asks no API: what it needs, and how it fails, is its own."""
+    try:
+        return cast("int", command(*bound.args, **bound.kwargs, output=output))
+    except AtdmClientError as error:
+        return _report(error, output)
+    except KeyboardInterrupt:
+        print("atdm: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _report(error: AtdmClientError, output: OutputFormat) -> int:

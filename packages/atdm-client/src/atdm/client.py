@@ -22,6 +22,8 @@ from atdm.calls import Call
 from atdm.contract import (
     AuditTrail,
     BaselineList,
+    DigestAnswer,
+    ExtendAnswer,
     RequestOptions,
     ResetAllAnswer,
     ResetAnswer,
@@ -99,6 +101,10 @@ class AtdmClient(_Addressed):
         """
         return self._send(calls.reset_run(run_id, token))
 
+    def extend_run(self, run_id: str, token: str, ttl_seconds: int) -> ExtendAnswer:
+        """Let a run live `ttl_seconds` from now, by the target's clock; then the server resets it."""
+        return self._send(calls.extend_run(run_id, token, ttl_seconds))
+
     def reset_all(self) -> ResetAllAnswer:
         """Remove the rows of every run, whoever asked for it. Reference rows stay."""
         return self._send(calls.reset_all())
@@ -118,6 +124,10 @@ class AtdmClient(_Addressed):
     def get_audit(self, run_id: str) -> AuditTrail:
         """The audit trail of a run, or of a strategy by its `audit_run_id`."""
         return self._send(calls.get_audit(run_id))
+
+    def get_digest(self) -> DigestAnswer:
+        """A digest of every table of the target; equal before and after means that nothing was left or lost."""
+        return self._send(calls.get_digest())
 
     def get_scenarios(self) -> ScenarioCatalog:
         """What can be asked for: every scenario, and every constraint with its allowed values."""
@@ -187,6 +197,10 @@ class AsyncAtdmClient(_Addressed):
         """See `AtdmClient.reset_run`."""
         return await self._send(calls.reset_run(run_id, token))
 
+    async def extend_run(self, run_id: str, token: str, ttl_seconds: int) -> ExtendAnswer:
+        """See `AtdmClient.extend_run`."""
+        return await self._send(calls.extend_run(run_id, token, ttl_seconds))
+
     async def reset_all(self) -> ResetAllAnswer:
         """See `AtdmClient.reset_all`."""
         return await self._send(calls.reset_all())
@@ -206,6 +220,10 @@ class AsyncAtdmClient(_Addressed):
     async def get_audit(self, run_id: str) -> AuditTrail:
         """See `AtdmClient.get_audit`."""
         return await self._send(calls.get_audit(run_id))
+
+    async def get_digest(self) -> DigestAnswer:
+        """See `AtdmClient.get_digest`."""
+        return await self._send(calls.get_digest())
 
     async def get_scenarios(self) -> ScenarioCatalog:
         """See `AtdmClient.get_scenarios`."""

@@ -11,6 +11,8 @@ __all__ = [
     "BaselineList",
     "Cleanup",
     "Constraint",
+    "DigestAnswer",
+    "ExtendAnswer",
     "Fixtures",
     "PackEntry",
     "PackList",
@@ -18,6 +20,7 @@ __all__ = [
     "RequestOptions",
     "ResetAllAnswer",
     "ResetAnswer",
+    "Residue",
     "RestoreAnswer",
     "Row",
     "RunEntry",
@@ -28,11 +31,12 @@ __all__ = [
     "ScenarioEntry",
     "ScenarioOptions",
     "SnapshotAnswer",
+    "TableDigest",
     "ValidatorDecision",
 ]
 
 Row = dict[str, object]
-RunStatus = Literal["ready", "rejected", "rolled_back", "cleaned"]
+RunStatus = Literal["open", "ready", "rejected", "rolled_back", "cleaned", "expired"]
 
 
 class ScenarioOptions(TypedDict, total=False):
@@ -94,12 +98,45 @@ class ScenarioAnswer(TypedDict):
     records: NotRequired[dict[str, list[Row]]]
 
 
+class Residue(TypedDict):
+    """A row that the system under test put under a run: it `references` a row of it, or was `created_under` its id."""
+
+    table: str
+    key: Row
+    reason: str
+    deleted: bool
+
+
 class ResetAnswer(TypedDict):
-    """`status` is `cleaned`, or `already_cleaned` for a repeated reset; counts are rows per table."""
+    """`status` is `cleaned`, or `already_cleaned` for a repeated reset; counts are rows per table.
+
+    `residue` is what the system under test had added, and is empty in the normal case.
+    """
 
     run_id: str
     status: str
     deleted_counts: NotRequired[dict[str, int]]
+    residue: NotRequired[list[Residue]]
+
+
+class ExtendAnswer(TypedDict):
+    """Until when a run lives now (ISO 8601 UTC)."""
+
+    run_id: str
+    expires_at: str
+
+
+class TableDigest(TypedDict):
+    """The content of one table, whatever the order of its rows."""
+
+    rows: int
+    digest: str
+
+
+class DigestAnswer(TypedDict):
+    """The content of every table at one moment; equal digests mean equal rows."""
+
+    tables: dict[str, TableDigest]
 
 
 class ResetAllAnswer(TypedDict):

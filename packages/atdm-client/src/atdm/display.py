@@ -11,6 +11,8 @@ from atdm.contract import (
     AuditTrail,
     BaselineList,
     Constraint,
+    DigestAnswer,
+    ExtendAnswer,
     PackList,
     ResetAllAnswer,
     ResetAnswer,
@@ -23,6 +25,9 @@ from atdm.contract import (
 
 __all__ = [
     "baselines",
+    "differences",
+    "digest",
+    "extension",
     "open_console",
     "packs",
     "reset",
@@ -36,7 +41,7 @@ __all__ = [
 ]
 
 GOOD = frozenset({"ready", "ok", "cleaned", "already_cleaned"})
-BAD = frozenset({"rejected", "failed", "rolled_back"})
+BAD = frozenset({"rejected", "failed", "rolled_back", "changed"})
 PIPE_WIDTH = 1000
 
 
@@ -71,6 +76,36 @@ def reset(console: Console, answer: ResetAnswer) -> None:
     counts = answer.get("deleted_counts")
     removed = f"  {_counted(counts)} deleted" if counts is not None else ""
     console.print(Text.assemble(answer["run_id"], "  ", _status(answer["status"]), removed), soft_wrap=True)
+    if residue := answer.get("residue"):
+        left = _table("table", "key", "why", "")
+        for row in residue:
+            left.add_row(row["table"], _key(row["key"]), row["reason"], "deleted" if row["deleted"] else "still there")
+        console.print("\nrows that the system under test had added:")
+        console.print(left)
+
+
+def extension(console: Console, answer: ExtendAnswer) -> None:
+    """Until when a run lives now."""
+    console.print(f"{answer['run_id']}  expires {answer['expires_at']}", soft_wrap=True)
+
+
+def digest(console: Console, answer: DigestAnswer) -> None:
+    """The content of every table, one a line."""
+    listed = _table("table", "rows", "digest")
+    for name, table in answer["tables"].items():
+        listed.add_row(name, str(table["rows"]), table["digest"])
+    console.print(listed)
+
+
+def differences(console: Console, changed: Mapping[str, str]) -> None:
+    """The tables that are not as they were, and how; or that all are."""
+    if not changed:
+        console.print("every table is as it was", style="green")
+        return
+    listed = _table("table", "", "what changed")
+    for name, how in changed.items():
+        listed.add_row(name, _status("changed"), how)
+    console.print(listed)
 
 
 def reset_all(console: Console, answer: ResetAllAnswer, trail_url: str) -> None:
@@ -169,6 +204,10 @@ def _counted(counts: Mapping[str, int]) -> str:
     told = ", ".join(f"{table} {count}" for table, count in counts.items() if count)
     rows = sum(counts.values())
     return f"{rows} {'row' if rows == 1 else 'rows'}" + (f" ({told})" if told else "")
+
+
+def _key(key: Mapping[str, object]) -> str:
+    return ", ".join(f"{column}={value}" for column, value in key.items())
 
 
 def _allowed(constraint: Constraint) -> str:

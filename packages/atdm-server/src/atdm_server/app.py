@@ -1,23 +1,27 @@
 """The application: settings in, Litestar out."""
 
+import asyncio
 import gc
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import structlog
 from litestar import Litestar, Router, static_files
 from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
 
 from atdm_core import AtdmError, Engine, Registry
 from atdm_core.fixtures import FixtureFolder
-from atdm_server.authorization import require_bearer
+from atdm_server.authorization import Guard, require_scope
 from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
+from atdm_server.load_limit import LoadLimit
 from atdm_server.metrics import MeasuredAuditLog, MeasuredCatalog, count_dropped, count_process
 from atdm_server.pages import page_routes, page_templates
 from atdm_server.request_log import RequestLog, configure_logging
+from atdm_server.response_headers import SafeHeaders
 from atdm_server.responses import ERROR_HANDLERS
 from atdm_server.routes import (
     audit_routes,
@@ -28,7 +32,8 @@ from atdm_server.routes import (
     health_routes,
     openapi_json,
     read_metrics,
-    test_data_routes,
+    request_routes,
+    reset_routes,
 )
 from atdm_server.settings import Settings
 from atdm_server.store import ObjectAuditLog, ObjectBaselines, ObjectCatalog, ObjectClaims, open_stores
@@ -46,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     settings = settings or Settings.from_environment()
     configure_logging(settings.log_level)
     audit_store, catalog_store = open_stores(settings.store_url)
-    log = ObjectAuditLog(audit_store)
+    log = ObjectAuditLog(audit_store, settings.signer)
     target = HttpTarget(settings.target_url, settings.target_token, settings.target_timeout)
     database = HttpDatabase(settings.target_url, settings.target_token)
     registry = Registry()
@@ -61,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         baselines=ObjectBaselines(catalog_store),
         fixtures=FixtureFolder(settings.fixture_folder),
         server_key=settings.server_key,
-        report=_report_undo,
+        report=_report,
     )
 
     @asynccontextmanager
@@ -71,22 +76,21 @@ def create_app(settings: Settings | None = None) -> Litestar:
         count_process()
         gc.collect()
         gc.freeze()
+        sweeping = asyncio.create_task(engine.keep_sweeping())
         yield
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
         count_dropped(await engine.close())
         await log.close()
         await target.close()
         await database.close()
 
-    guarded = [require_bearer(settings.api_token)]
     app = Litestar(
         route_handlers=[
-            Router(
-                "/test-data",
-                route_handlers=[*test_data_routes, *database_routes],
-                guards=guarded,
-                tags=["test data"],
-                security=[{"token": []}],
-            ),
+            _changes(request_routes, require_scope(settings.tokens, "seed")),
+            _changes(reset_routes, require_scope(settings.tokens, "reset")),
+            _changes(database_routes, require_scope(settings.tokens, "admin")),
             Router("/test-data", route_handlers=database_reads, tags=["test data"]),
             Router("/audit", route_handlers=audit_routes, tags=["audit"]),
             Router("/catalog", route_handlers=catalog_routes, tags=["catalog"]),
@@ -107,9 +111,22 @@ def create_app(settings: Settings | None = None) -> Litestar:
         request_max_body_size=BODY_LIMIT,
         logging_config=None,
     )
-    app.asgi_handler = RequestLog(app.asgi_handler)
+    limited = LoadLimit(
+        app.asgi_handler,
+        at_once=settings.changes_at_once,
+        waiting=settings.changes_waiting,
+        deadline=settings.request_timeout,
+    )
+    app.asgi_handler = RequestLog(SafeHeaders(limited))
     return app
 
 
-def _report_undo(run_id: str, error: AtdmError) -> None:
-    _log.warning("undo_failed", test_run_id=run_id, code=error.code, reason=error.message)
+def _changes(handlers: list[ControllerRouterHandler], guard: Guard) -> Router:
+    return Router("/test-data", route_handlers=handlers, guards=[guard], tags=["test data"], security=[{"token": []}])
+
+
+def _report(run_id: str, error: Exception) -> None:
+    if isinstance(error, AtdmError):
+        _log.warning("run_not_settled", test_run_id=run_id or error.run_id, code=error.code, reason=error.message)
+    else:
+        _log.error("sweep_failed", test_run_id=run_id or None, exc_info=error)

@@ -1,16 +1,17 @@
-"""Who may change something: the bearer of the API token."""
+"""Who may change something: the bearer of an API token with the scope for it."""
 
-import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from atdm_server.errors import AuthRequired
+from atdm_server.errors import AuthRequired, ScopeRequired
+from atdm_server.tokens import Scope, Tokens
 
-__all__ = ["require_bearer"]
+__all__ = ["PRINCIPAL", "Connection", "Guard", "require_scope"]
 
+PRINCIPAL: Final = "principal"  # where the guard leaves the name of the token, in the state of the request
 _SCHEME: Final = "bearer"
 
 
@@ -18,16 +19,22 @@ Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 Guard: TypeAlias = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 
-def require_bearer(token: str) -> Guard:
-    """A guard that lets only `Authorization: Bearer <token>` pass; every wrong token takes the same time."""
-    expected = token.encode()
+def require_scope(tokens: Tokens, scope: Scope) -> Guard:
+    """A guard that lets only `Authorization: Bearer <token>` with this scope pass."""
 
     # Asynchronous, because the framework runs a synchronous guard in a thread.
     async def guard(connection: Connection, _: BaseRouteHandler) -> None:
         scheme, _space, given = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != _SCHEME or not hmac.compare_digest(given.strip().encode(), expected):
+        token = tokens.find(given.strip()) if scheme.lower() == _SCHEME else None
+        if token is None:
             raise AuthRequired(
-                "send the API token as 'Authorization: Bearer <token>'; it is the server's ATDM_API_TOKEN"
+                "send an API token as 'Authorization: Bearer <token>'; it is the server's ATDM_API_TOKEN, or one of "
+                "those that it was given with scopes"
             )
+        if not token.may(scope):
+            raise ScopeRequired(
+                f"the token {token.name!r} may not do this; use one with the scope {scope!r} or 'admin'", scope=scope
+            )
+        connection.scope["state"][PRINCIPAL] = token.name
 
     return guard

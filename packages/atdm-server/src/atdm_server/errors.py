@@ -2,13 +2,39 @@
 
 from atdm_core import AtdmError
 
-__all__ = ["AuthRequired", "ConfirmRequired", "NotReady", "SettingsInvalid"]
+__all__ = [
+    "AuthRequired",
+    "ConfirmRequired",
+    "DeadlineExceeded",
+    "NotReady",
+    "ScopeRequired",
+    "SettingsInvalid",
+    "TooManyRequests",
+]
 
 
 class AuthRequired(AtdmError):
     """The request changes something and does not carry the API token."""
 
     code = "AUTH_REQUIRED"
+
+
+class ScopeRequired(AtdmError):
+    """The token is known, and may not do this."""
+
+    code = "SCOPE_REQUIRED"
+
+
+class TooManyRequests(AtdmError):
+    """The server is asked for more than it can do; the header `Retry-After` says when to come again."""
+
+    code = "TOO_MANY_REQUESTS"
+
+
+class DeadlineExceeded(AtdmError):
+    """The request was not done in time, and was undone."""
+
+    code = "DEADLINE_EXCEEDED"
 
 
 class ConfirmRequired(AtdmError):

@@ -10,7 +10,14 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
 from atdm_core import AtdmError, errors
-from atdm_server.errors import AuthRequired, ConfirmRequired, NotReady
+from atdm_server.errors import (
+    AuthRequired,
+    ConfirmRequired,
+    DeadlineExceeded,
+    NotReady,
+    ScopeRequired,
+    TooManyRequests,
+)
 from atdm_server.request_log import RUN_ID
 
 __all__ = ["ERROR_HANDLERS", "STATUS_OF", "AnyRequest", "ErrorBody", "ErrorContent", "error_response", "status_of"]
@@ -21,12 +28,14 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
     errors.InvalidRequest: 400,
     AuthRequired: 401,
     errors.TokenMismatch: 403,
+    ScopeRequired: 403,
     errors.DomainNotFound: 404,
     errors.ScenarioNotFound: 404,
     errors.RunNotFound: 404,
     errors.BaselineNotFound: 404,
     errors.NoBaseline: 404,
     errors.RequestInProgress: 409,
+    errors.RunBusy: 409,
     errors.BaselineExists: 409,
     errors.BaselineSchemaDrift: 409,
     errors.BaselineDamaged: 409,
@@ -36,6 +45,7 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
     errors.ValidatorRejected: 422,
     errors.IdempotencyKeyReused: 422,
     ConfirmRequired: 428,
+    TooManyRequests: 429,
     errors.LlmModeNotEnabled: 501,
     errors.SeedFailed: 502,
     errors.ResetFailed: 502,
@@ -44,6 +54,7 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
     errors.TargetUnreachable: 502,
     errors.StoreUnavailable: 503,
     NotReady: 503,
+    DeadlineExceeded: 504,
     errors.PackError: 500,
     errors.BaselineError: 500,
     errors.StoreError: 500,

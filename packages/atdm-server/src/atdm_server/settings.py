@@ -1,25 +1,26 @@
 """Settings of the server, from environment variables alone: a request never names a target or a store."""
 
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from atdm_core.parquet import Signer
 from atdm_server.errors import SettingsInvalid
+from atdm_server.store.signing import load_signer
+from atdm_server.tokens import SHORTEST_SECRET, Tokens, check_secret
 
 __all__ = ["Settings"]
 
-SHORTEST_SECRET: Final = 16  # characters
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a server process is told. `from_environment` says which variable is which."""
 
-    api_token: str
+    tokens: Tokens
     target_url: str
     target_token: str
     store_url: str
@@ -30,13 +31,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 18001
     workers: int = 1
     target_timeout: float = 10.0
+    request_timeout: float = 30.0
+    changes_at_once: int = 64
+    changes_waiting: int = 256
+    reads_need_token: bool = False
     log_level: str = "info"
+    signer: Signer | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """The settings of this process; `SettingsInvalid` names the variable that is missing or wrong."""
         return cls(
-            api_token=_secret(environment, "ATDM_API_TOKEN", "every mutation must carry it as a bearer token"),
+            tokens=_tokens(environment),
             target_url=_http_url(environment, "ATDM_TARGET_URL", "the address of the system under test"),
             target_token=_secret(environment, "ATDM_TARGET_TOKEN", "the target's own service token"),
             store_url=_needed(environment, "ATDM_STORE_URL", "file:///folder, s3:// or s3://bucket/prefix"),
@@ -47,7 +53,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=_number(environment, "ATDM_PORT", 18001, highest=65535),
             workers=_number(environment, "ATDM_WORKERS", 1, highest=256),
             target_timeout=float(_number(environment, "ATDM_TARGET_TIMEOUT_SECONDS", 10, highest=3600)),
-            log_level=_log_level(environment),
+            # Another process takes a run for dead that has stood open for a minute: nobody may serve one for as long.
+            request_timeout=float(_number(environment, "ATDM_REQUEST_TIMEOUT_SECONDS", 30, highest=45)),
+            changes_at_once=_number(environment, "ATDM_CHANGES_AT_ONCE", 64, highest=10_000),
+            changes_waiting=_number(environment, "ATDM_CHANGES_WAITING", 256, highest=100_000),
+            reads_need_token=_one_of(environment, "ATDM_READS", ("open", "token")) == "token",
+            log_level=_one_of(environment, "ATDM_LOG_LEVEL", LOG_LEVELS, "info"),
+            signer=load_signer(Path(path)) if (path := environment.get("ATDM_SIGNING_KEY_FILE")) else None,
         )
 
 
@@ -65,30 +77,46 @@ def _http_url(environment: Mapping[str, str], name: str, meaning: str) -> str:
     return value.rstrip("/")
 
 
-def _log_level(environment: Mapping[str, str]) -> str:
-    level = environment.get("ATDM_LOG_LEVEL", "info").lower()
-    if level not in LOG_LEVELS:
-        raise SettingsInvalid(f"ATDM_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}, not {level!r}")
-    return level
+def _one_of(environment: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+    """One of the allowed words; the first when nothing is said, unless there is a default."""
+    word = environment.get(name, default or allowed[0]).lower()
+    if word not in allowed:
+        raise SettingsInvalid(f"{name} is one of {', '.join(allowed)}, not {word!r}")
+    return word
+
+
+def _tokens(environment: Mapping[str, str]) -> Tokens:
+    """Every token that may be used: the single one, which may do everything, and the named ones with their scopes."""
+    tokens = (
+        [Tokens.admin(environment["ATDM_API_TOKEN"], "ATDM_API_TOKEN")] if environment.get("ATDM_API_TOKEN") else []
+    )
+    if path := environment.get("ATDM_API_TOKENS_FILE"):
+        tokens += Tokens.read(_file(path, "ATDM_API_TOKENS_FILE"), path)
+    tokens += Tokens.read(environment.get("ATDM_API_TOKENS", "").replace(";", "\n"), "ATDM_API_TOKENS")
+    if not tokens:
+        raise SettingsInvalid(
+            "set ATDM_API_TOKEN: every mutation must carry it as a bearer token; or ATDM_API_TOKENS_FILE, for several "
+            "tokens with scopes"
+        )
+    return Tokens(tokens)
+
+
+def _file(path: str, name: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{name} cannot be read: {error}") from error
 
 
 def _secret(environment: Mapping[str, str], name: str, meaning: str) -> str:
-    value = _needed(environment, name, meaning)
-    if len(value) < SHORTEST_SECRET or not value.isascii():
-        raise SettingsInvalid(
-            f"{name} is too weak: use at least {SHORTEST_SECRET} ASCII characters, such as {secrets.token_urlsafe(24)}"
-        )
-    return value
+    return check_secret(_needed(environment, name, meaning), name)
 
 
 def _server_key(environment: Mapping[str, str]) -> bytes:
     """Cleanup tokens are made with this key, never with the API token, so that one may change without the other."""
     path = environment.get("ATDM_SERVER_KEY_FILE")
     if path:
-        try:
-            key = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsInvalid(f"ATDM_SERVER_KEY_FILE cannot be read: {error}") from error
+        key = _file(path, "ATDM_SERVER_KEY_FILE").strip()
     else:
         key = _needed(
             environment,

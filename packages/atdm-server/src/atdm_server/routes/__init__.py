@@ -5,7 +5,7 @@ from atdm_server.routes.database import database_reads, database_routes
 from atdm_server.routes.docs import docs_config, openapi_json
 from atdm_server.routes.health import health_routes
 from atdm_server.routes.metrics import read_metrics
-from atdm_server.routes.runs import audit_routes, test_data_routes
+from atdm_server.routes.runs import audit_routes, request_routes, reset_routes
 
 __all__ = [
     "audit_routes",
@@ -16,5 +16,6 @@ __all__ = [
     "health_routes",
     "openapi_json",
     "read_metrics",
-    "test_data_routes",
+    "request_routes",
+    "reset_routes",
 ]

@@ -11,6 +11,7 @@ from litestar.params import HeaderParameter, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from atdm_core import Engine
+from atdm_core.values import TableDigest
 from atdm_server.errors import ConfirmRequired
 from atdm_server.metrics import measured_strategy
 from atdm_server.routes.headers import Invoker
@@ -19,6 +20,7 @@ __all__ = [
     "BaselineChoice",
     "BaselineEntry",
     "BaselineList",
+    "DigestAnswer",
     "ResetAllAnswer",
     "RestoreAnswer",
     "SnapshotAnswer",
@@ -35,6 +37,12 @@ class BaselineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def options(self) -> dict[str, str]:
         """What a strategy is told."""
         return {} if self.baseline_id is None else {"baseline_id": self.baseline_id}
+
+
+class DigestAnswer(msgspec.Struct, frozen=True):
+    """The content of every table."""
+
+    tables: Mapping[str, TableDigest]
 
 
 class ResetAllAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +130,12 @@ async def restore_baseline(
         return msgspec.convert(await engine.apply("baseline_restore", invoker, options), RestoreAnswer)
 
 
+@get("/digest")
+async def read_digest(engine: NamedDependency[Engine]) -> DigestAnswer:
+    """What every table of the target holds at one moment; equal digests mean equal rows, whatever their order."""
+    return DigestAnswer(await engine.digest())
+
+
 @get("/baseline/list")
 async def list_baselines(engine: NamedDependency[Engine]) -> BaselineList:
     """The baselines that can be restored, newest first."""
@@ -140,4 +154,4 @@ async def list_baselines(engine: NamedDependency[Engine]) -> BaselineList:
 
 
 database_routes: list[ControllerRouterHandler] = [reset_all, take_snapshot, restore_baseline]
-database_reads: list[ControllerRouterHandler] = [list_baselines]
+database_reads: list[ControllerRouterHandler] = [list_baselines, read_digest]

@@ -1,5 +1,6 @@
 """Runs: asked for, taken back, and read in the audit trail."""
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -10,19 +11,34 @@ from litestar.types import ControllerRouterHandler
 
 from atdm_core import Caller, Engine, Outcome, Request, ResetOutcome
 from atdm_core.audit import TrailView
+from atdm_server.authorization import PRINCIPAL
 from atdm_server.metrics import measured_request, measured_strategy
 from atdm_server.request_log import RUN_ID
 from atdm_server.responses import AnyRequest
 from atdm_server.routes.headers import IdempotencyKey, Invoker
 from atdm_server.store import ObjectAuditLog
 
-__all__ = ["ResetRequest", "audit_routes", "test_data_routes"]
+__all__ = ["ExtendOutcome", "ExtendRequest", "ResetRequest", "audit_routes", "request_routes", "reset_routes"]
 
 
 class ResetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The token that the answer to the request carried."""
 
     cleanup_token: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class ExtendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of an extension."""
+
+    cleanup_token: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)]
+
+
+class ExtendOutcome(msgspec.Struct, frozen=True):
+    """Until when the run lives now."""
+
+    run_id: str
+    expires_at: datetime
 
 
 @post("/requests", status_code=200)
@@ -35,7 +51,8 @@ async def request_data(
 ) -> Outcome:
     """Ask for data by intent: plan, generate, validate, seed and record it, all or nothing."""
     with measured_request(_label(engine, data)):
-        outcome = await engine.request(data, Caller(invoker=invoker, idempotency_key=idempotency_key))
+        caller = Caller(invoker, request.scope["state"][PRINCIPAL], idempotency_key)
+        outcome = await engine.request(data, caller)
     request.scope["state"][RUN_ID] = outcome.test_run_id
     return outcome
 
@@ -52,6 +69,18 @@ async def reset_run(
         return await engine.reset(run_id, data.cleanup_token, invoker)
 
 
+@post("/runs/{run_id:str}/extend", status_code=200)
+async def extend_run(
+    run_id: FromPath[str],
+    data: JSONBody[ExtendRequest],
+    engine: NamedDependency[Engine],
+    invoker: Invoker = "unknown",
+) -> ExtendOutcome:
+    """Let a run live so many seconds from now, by the target's clock; when that is over, its rows are removed."""
+    expires_at = await engine.extend(run_id, data.cleanup_token, data.ttl_seconds, invoker)
+    return ExtendOutcome(run_id, expires_at)
+
+
 @get("/runs/{run_id:str}")
 async def read_trail(
     run_id: FromPath[str], engine: NamedDependency[Engine], log: NamedDependency[ObjectAuditLog]
@@ -61,7 +90,8 @@ async def read_trail(
     return Response(trail, headers={"x-audit-source": log.url(run_id)})
 
 
-test_data_routes: list[ControllerRouterHandler] = [request_data, reset_run]
+request_routes: list[ControllerRouterHandler] = [request_data]
+reset_routes: list[ControllerRouterHandler] = [reset_run, extend_run]
 audit_routes: list[ControllerRouterHandler] = [read_trail]
 
 
