@@ -1,22 +1,26 @@
 """The engine: from intent to rows and back, speaking to protocols only."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from hashlib import sha256
-from typing import Any
+import random
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from atdm_core.audit import Clock, TrailView, run_status, utc_now, view_trail
+from atdm_core.catalog import expiry_of
 from atdm_core.errors import (
     AtdmError,
     IdempotencyKeyReused,
     RequestInProgress,
     RunNotFound,
     SeedFailed,
+    TrailConflict,
     ValidatorRejected,
 )
+from atdm_core.expiry import Reaper, extend
 from atdm_core.fixtures import FixtureFolder
 from atdm_core.ids import check_id, cleanup_token
 from atdm_core.pack import generate, judge
@@ -33,27 +37,33 @@ from atdm_core.protocols import (
     Strategy,
     Target,
 )
+from atdm_core.recovery import GRACE, Recovery
 from atdm_core.registry import Registry
 from atdm_core.run import Run
-from atdm_core.undo import Undo
 from atdm_core.values import (
+    Bundle,
     Caller,
     CatalogQuery,
     CatalogRow,
     Claim,
-    Finding,
     Manifest,
     Outcome,
-    Plan,
     Request,
     ResetOutcome,
+    SeedReceipt,
+    TableDigest,
 )
 
 __all__ = ["Engine"]
 
+PACE: Final = 5.0  # seconds between two rounds of recovery and expiry, give or take half
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
 
 class Engine:
-    """Serves requests and resets. One for the life of a process; it keeps no state of a run."""
+    """Serves requests and resets. One for the life of a process; what it knows of a run others can find out."""
 
     def __init__(
         self,
@@ -69,9 +79,13 @@ class Engine:
         fixtures: FixtureFolder,
         server_key: bytes,
         clock: Clock = utc_now,
-        report: Callable[[str, AtdmError], None],
+        grace: float = GRACE,
+        report: Callable[[str, Exception], None],
     ) -> None:
-        """`server_key` makes cleanup tokens; `report` is told of every failed attempt to undo a run."""
+        """`server_key` makes cleanup tokens. `grace`: seconds after which a run that a process left open is undone.
+
+        `report` is told of every attempt to settle or expire a run that failed, with the run's id where there is one.
+        """
         self.registry = registry
         self._planner = planner
         self._target = target
@@ -86,36 +100,31 @@ class Engine:
             target=target, database=database, log=log, catalog=catalog, baselines=baselines, clock=clock
         )
         self._strategies: dict[str, Strategy] = {}
-        self._undo = Undo(self._services, report)
+        self._report = report
+        self._recovery = Recovery(self._services, report, grace=grace)
+        self._reaper = Reaper(self._services, report)
+        self._serving: set[str] = set()
 
     async def request(self, request: Request, caller: Caller) -> Outcome:
         """Serve a request: intent, plan, rows, judgement, record, seed, fixtures, record, answer.
 
         Raises a `RequestError` when nothing was done, a `TargetError` or `StoreError` when the run was undone.
         """
-        pack = self.registry.pack_for(request)
         run = Run(request, caller, self._server_key, self._clock)
-        plan = await self._planner.plan(Brief(pack=pack, request=request, seed=run.seed, as_of=run.as_of))
-        run.planned(plan)
-        bundle = generate(pack, plan, run.id)
-        findings = judge(pack, plan, bundle)
-        if not all(finding.ok for finding in findings):
-            raise await self._rejection(run, plan, findings)
-        run.validated(findings)
-        if caller.idempotency_key and (owner := await self._claimed_by_another(run, caller.idempotency_key)):
-            return await self._answer_again(owner)
-        async with self._undone_on_failure(run, plan):
-            await self._log.note(run.open_mark())
-            if request.delivery.seed_target:
-                run.seeding(bundle)
-                run.seeded(bundle, await self._target.seed(bundle, request.ttl_seconds))
-            outcome = run.outcome(bundle, self._fixtures.paths(plan.scenario_id, run.id, request.delivery))
-            await self._fixtures.write(plan.scenario_id, outcome)
-            run.recorded(outcome)
-            outcome = msgspec.structs.replace(outcome, audit_head=run.trail.head.hex())
-            await self._record(run, run.catalog_row(plan, "ready", outcome))
-        await self._log.note(run.close_mark("ready"))
-        return outcome
+        bundle = await self._made(run)
+        with self._live(run):
+            claim = await self._opened(run, bundle)
+            if claim is None or claim.run_id == run.id:
+                return await self._served(run, bundle)
+        await self._log.note(run.mark("close", "superseded"))
+        return await self._repeated(request, caller, claim)
+
+    async def extend(self, run_id: str, token: str, ttl_seconds: int, invoker: str) -> datetime:
+        """Let a run live `ttl_seconds` from now; when that is over.
+
+        `RunNotFound`; `TokenMismatch`: recorded; `RunGone` when it has been taken back; a `TargetError`.
+        """
+        return await extend(self._services, run_id, token, ttl_seconds, invoker)
 
     async def reset(self, run_id: str, token: str, invoker: str) -> ResetOutcome:
         """Take a run back. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
@@ -147,24 +156,44 @@ class Engine:
         """Return when the target answers; `TargetUnreachable` when it does not."""
         await self._target.check()
 
+    async def digest(self) -> Mapping[str, TableDigest]:
+        """The content of every table of the target, at one moment."""
+        return await self._services.database.digest()
+
+    async def sweep(self) -> None:
+        """One round of recovery and expiry: what processes left behind is settled, what is overdue is taken back."""
+        for sweep in (self._recovery.sweep, self._reaper.sweep):
+            try:
+                await sweep()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next round comes
+                self._report("", error)
+
+    async def keep_sweeping(self, pace: float = PACE) -> None:
+        """Sweep round by round until cancelled. Every process does; none of them leads."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(pace * random.uniform(0.5, 1.5))  # noqa: S311 - only so that processes do not march in step
+
     async def close(self) -> int:
         """Stop what runs in the background; the events that were never stored, which is 0 on a good day."""
-        return await self._undo.close()
+        return await self._recovery.close()
 
-    async def _record(self, run: Run, row: CatalogRow) -> None:
-        """Store trail and catalog row side by side; both have ended when this returns or raises."""
-        part = run.trail.unstored()
-        results = await asyncio.gather(self._log.append(part), self._catalog.record(row), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        run.trail.mark_stored()
-
-    async def _rejection(self, run: Run, plan: Plan, findings: Sequence[Finding]) -> ValidatorRejected:
+    async def _made(self, run: Run) -> Bundle:
+        """The run's bundle, planned, generated and found to be valid; `ValidatorRejected`: recorded."""
+        pack = self.registry.pack_for(run.request)
+        plan = await self._planner.plan(Brief(pack=pack, request=run.request, seed=run.seed, as_of=run.as_of))
+        run.planned(plan)
+        bundle = generate(pack, plan, run.id)
+        findings = judge(pack, plan, bundle)
+        if all(finding.ok for finding in findings):
+            run.validated(findings)
+            return bundle
         run.rejected(findings)
-        await self._record(run, run.catalog_row(plan, "rejected"))
+        await self._log.append(run.trail.unstored())
+        await self._catalog.record(run.catalog_row())
+        await self._log.note(run.mark("denied", "rejected"))
         broken = [finding for finding in findings if not finding.ok]
-        return ValidatorRejected(
+        raise ValidatorRejected(
             " ".join(f"{finding.validator}: {finding.message}" for finding in broken) + " Change the constraints.",
             run_id=run.id,
             validators=[finding.validator for finding in broken],
@@ -172,40 +201,106 @@ class Engine:
             constraints=dict(plan.constraints),
         )
 
-    @asynccontextmanager
-    async def _undone_on_failure(self, run: Run, plan: Plan) -> AsyncGenerator[None]:
-        try:
-            yield
-        except BaseException as error:  # a cancelled request leaves no rows either
-            run.failed(error)
-            await asyncio.shield(self._undo.start(run.trail, run.catalog_row(plan, "rolled_back")))
-            if isinstance(error, AtdmError):
-                error.run_id = run.id
-            raise
-
-    async def _claimed_by_another(self, run: Run, key: str) -> str | None:
-        """The run that holds the idempotency key, unless it is this one, which holds it from now on."""
-        key_sha256 = sha256(msgspec.json.encode([run.caller.principal, key])).hexdigest()
-        claim = Claim(key_sha256=key_sha256, run_id=run.id, request_sha256=run.request_sha256)
-        holder = await self._claims.claim(claim)
+    async def _opened(self, run: Run, bundle: Bundle) -> Claim | None:
+        """Note that the run is about to touch the target, and claim its idempotency key; the claim that holds it."""
+        run.seeding(bundle)
+        noted = self._log.note(run.open_mark())
+        if run.caller.idempotency_key is None:
+            await noted
+            return None
+        claim = run.claim(run.caller.idempotency_key)
+        holder, _ = await _both(self._claims.claim(claim), noted)
         if holder.request_sha256 != claim.request_sha256:
+            await self._log.note(run.mark("close", "superseded"))
             raise IdempotencyKeyReused(
                 "this Idempotency-Key was sent with another request body; use a new key", run_id=holder.run_id
             )
-        return None if holder.run_id == run.id else holder.run_id
+        return holder
 
-    async def _answer_again(self, run_id: str) -> Outcome:
-        trail, row = await self._log.read(run_id), await self._catalog.find(run_id)
-        if trail is None or row is None:
+    async def _served(self, run: Run, bundle: Bundle) -> Outcome:
+        """Seed, hand over, record. Whatever fails, the run is undone."""
+        fixtures = self._fixtures.paths(run.plan.scenario_id, run.id, run.request.delivery)
+        row = run.catalog_row(run.outcome(bundle, fixtures))
+        try:
+            receipt, _ = await _both(self._seeded(run, bundle), self._catalog.record(row))
+            run.seeded(bundle, receipt)
+            outcome = run.outcome(bundle, fixtures)
+            await self._fixtures.write(run.plan.scenario_id, outcome)
+            run.recorded(outcome)
+            answer = await self._decided(run, outcome)
+        except BaseException as error:  # a cancelled request leaves no rows either
+            run.failed(error)
+            await asyncio.shield(self._recovery.undo(run.trail, row))
+            if isinstance(error, AtdmError):
+                error.run_id = run.id
+            raise
+        await self._log.note(run.mark("close", "ready"))
+        return answer
+
+    async def _seeded(self, run: Run, bundle: Bundle) -> SeedReceipt | None:
+        if not run.request.delivery.seed_target:
+            return None
+        return await self._target.seed(bundle, run.request.ttl_seconds)
+
+    async def _decided(self, run: Run, outcome: Outcome) -> Outcome:
+        """Create the run object; where somebody else has done so, what that says."""
+        try:
+            await self._log.append(run.trail.unstored())
+        except TrailConflict:
+            # A retry that carried the run on, or recovery, which took this process for dead.
+            if (answer := await self._answer_of(run.id)) is None:
+                raise
+            return answer
+        run.trail.mark_stored()
+        return msgspec.structs.replace(outcome, audit_head=run.trail.head.hex())
+
+    async def _repeated(self, request: Request, caller: Caller, claim: Claim) -> Outcome:
+        """Answer a request whose idempotency key is taken: as it was answered, or by carrying on what was cut off."""
+        if claim.run_id in self._serving:
             raise RequestInProgress(
                 "the request with this Idempotency-Key has not finished; send it again a little later",
-                run_id=run_id,
+                run_id=claim.run_id,
             )
-        if run_status(trail.events) == "rolled_back" or not row.answer:
-            raise SeedFailed(
-                "the request with this Idempotency-Key was rolled back; send it again with a new key",
-                run_id=run_id,
-            )
+        if (answer := await self._answer_of(claim.run_id)) is not None:
+            return answer
+        # The process that claimed the key died, or is still at it elsewhere. The same run is made again: the target
+        # takes equal rows for the same seed, and only one of us can create the run object.
+        run = Run(request, caller, self._server_key, self._clock, claim)
+        bundle = await self._made(run)
+        with self._live(run):
+            run.seeding(bundle)
+            await self._log.note(run.open_mark())
+            return await self._served(run, bundle)
+
+    async def _answer_of(self, run_id: str) -> Outcome | None:
+        """What a decided run was answered with; None when it is not decided. `SeedFailed` when it was rolled back."""
+        trail, row = await asyncio.gather(self._log.read(run_id), self._catalog.find(run_id))
+        if trail is None:
+            return None
+        if row is None or run_status(trail.events) in ("rolled_back", "rejected"):
+            raise SeedFailed("this request was rolled back; send it again with a new Idempotency-Key", run_id=run_id)
         outcome = msgspec.json.decode(row.answer, type=Outcome)
-        token = cleanup_token(self._server_key, run_id)
-        return msgspec.structs.replace(outcome, cleanup=msgspec.structs.replace(outcome.cleanup, cleanup_token=token))
+        head = next(entry.hash for entry in trail.entries if entry.event.action == "catalog_recorded")
+        cleanup = msgspec.structs.replace(
+            outcome.cleanup,
+            cleanup_token=cleanup_token(self._server_key, run_id),
+            expires_at=expiry_of(trail.events),
+        )
+        return msgspec.structs.replace(outcome, cleanup=cleanup, audit_head=head.hex())
+
+    @contextmanager
+    def _live(self, run: Run) -> Generator[None]:
+        self._serving.add(run.id)
+        try:
+            yield
+        finally:
+            self._serving.discard(run.id)
+
+
+async def _both(first: Awaitable[_T], second: Awaitable[_U]) -> tuple[_T, _U]:
+    """Both results; the first error, once both have ended."""
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results  # pyright: ignore[reportReturnType]

@@ -63,6 +63,7 @@ __all__ = [
     "RequestInProgress",
     "ResetFailed",
     "RestoreFailed",
+    "RunBusy",
     "RunError",
     "RunGone",
     "RunNotFound",
@@ -170,6 +171,12 @@ class RunGone(RunError):
     """The run has been taken back, or its time was up."""
 
     code = "RUN_GONE"
+
+
+class RunBusy(RunError):
+    """Too many write to the run's trail at once."""
+
+    code = "RUN_BUSY"
 
 
 class TokenMismatch(RunError):

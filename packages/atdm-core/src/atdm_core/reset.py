@@ -1,20 +1,22 @@
 """`reset_run`: take one run back, by its token, without touching any other."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from atdm_core.audit import Mark, Trail, run_status
-from atdm_core.errors import ResetFailed, RunNotFound, TargetError, TokenMismatch, TrailConflict
+from atdm_core.errors import RunNotFound, TargetError, TokenMismatch
 from atdm_core.ids import check_id, same_token
 from atdm_core.protocols import Order, Services
-from atdm_core.values import Deletion, ResetOutcome, RunStatus
+from atdm_core.run_events import append_events
+from atdm_core.values import CatalogRow, Deletion, ResetOutcome, Residue
 
-__all__ = ["ResetRun", "append_events", "wipe"]
+__all__ = ["GONE", "ResetRun", "authorize", "finish_reset", "residue_of", "wipe"]
 
-ATTEMPTS = 8  # to append to a trail that others append to at the same time
+GONE = frozenset({"cleaned", "expired"})
+"""The states of a run whose rows have been taken back."""
 
 
 class ResetRun:
@@ -26,97 +28,113 @@ class ResetRun:
     async def apply(self, order: Order) -> Mapping[str, Any]:
         """The `ResetOutcome`. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
         run_id = check_id(order.options["run_id"])
-        services = self._services
-        row, trail = await asyncio.gather(services.catalog.find(run_id), services.log.read(run_id))
-        if row is None or trail is None:
-            raise RunNotFound(f"no run {run_id!r}; GET /catalog/runs lists the runs", run_id=run_id)
-        if not same_token(order.options["cleanup_token"], row.token_sha256):
-            await append_events(services, run_id, lambda trail: _reject(trail, order.invoker), trail)
-            raise TokenMismatch(
-                "this cleanup token does not belong to this run; use the one its answer carried",
-                run_id=run_id,
-            )
-        deletion = await wipe(services, run_id, order.invoker, trail)
+        _, trail = await authorize(self._services, run_id, order.options["cleanup_token"], order.invoker, "reset")
+        deletion = await wipe(self._services, trail, order.invoker)
         if deletion is None:
             return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
-        outcome = ResetOutcome(run_id=run_id, status="cleaned", deleted_counts=deletion.deleted_counts)
+        outcome = ResetOutcome(
+            run_id=run_id, status="cleaned", deleted_counts=deletion.deleted_counts, residue=deletion.residue
+        )
         return msgspec.to_builtins(outcome)
 
 
-async def wipe(services: Services, run_id: str, invoker: str, known: Trail | None = None) -> Deletion | None:
-    """Record that the run is being reset, delete its rows, record what came of it; None when it was clean already.
+async def authorize(services: Services, run_id: str, token: str, invoker: str, action: str) -> tuple[CatalogRow, Trail]:
+    """The row and the trail of a decided run, for the holder of its token.
 
-    `known`: the trail as it was read a moment ago, if it was.
+    `RunNotFound`; `TokenMismatch`, which is recorded as `<action>_rejected`.
     """
-    started = await append_events(services, run_id, lambda trail: _start(trail, invoker), known)
+    row, trail = await asyncio.gather(services.catalog.find(run_id), services.log.read(run_id))
+    if row is None or trail is None:
+        raise RunNotFound(f"no run {run_id!r}; GET /catalog/runs lists the runs", run_id=run_id)
+    if not same_token(token, row.token_sha256):
+        await append_events(services.log, run_id, lambda trail: _reject(trail, invoker, action), trail)
+        await services.log.note(Mark(kind="denied", run_id=run_id, at=services.clock(), invoker=invoker, state=action))
+        raise TokenMismatch(
+            "this cleanup token does not belong to this run; use the one its answer carried", run_id=run_id
+        )
+    return row, trail
+
+
+async def wipe(services: Services, trail: Trail, invoker: str) -> Deletion | None:
+    """Record that the run is being reset, delete its rows, record what came of it; None when they are gone already.
+
+    `trail` is the run's as it was read a moment ago. Once both mark and start are stored, a reset that is cut off is
+    finished by whoever finds its mark.
+    """
+    if run_status(trail.events) in GONE:
+        return None
+    run_id = trail.run_id
+    mark = Mark(kind="open", run_id=run_id, at=services.clock(), invoker=invoker, state="resetting")
+    _, started = await asyncio.gather(
+        services.log.note(mark), append_events(services.log, run_id, lambda t: _start(t, invoker), trail)
+    )
     if started is None:
         return None
     try:
-        deletion = await services.target.delete(run_id)
+        return await finish_reset(services, started, invoker)
     except TargetError as error:
-        failure = {"error": {"code": error.code, "message": error.message}}
-        await append_events(services, run_id, lambda trail: _fail(trail, invoker, failure), started)
+        failure = {"error": {"code": error.code, "message": error.message, "details": dict(error.details)}}
+        await append_events(services.log, run_id, lambda t: _fail(t, invoker, failure), started)
+        await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="kept"))
         error.run_id = run_id
         raise
-    done = await append_events(services, run_id, lambda trail: _complete(trail, invoker, deletion), started)
-    if done is not None:
-        head = done.head.hex()
-        await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="cleaned", head=head))
+
+
+async def finish_reset(services: Services, started: Trail, invoker: str) -> Deletion:
+    """Delete the rows of a run whose reset is recorded as started, and record that; a `TargetError` is not recorded."""
+    run_id = started.run_id
+    deletion = await services.target.delete(run_id)
+    deletion = msgspec.structs.replace(deletion, residue=residue_of(started, deletion))
+    done = await append_events(services.log, run_id, lambda t: _complete(t, invoker, deletion), started)
+    head = done and done.head.hex()
+    await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="cleaned", head=head))
     return deletion
 
 
-async def append_events(
-    services: Services, run_id: str, record: Callable[[Trail], bool], known: Trail | None = None
-) -> Trail | None:
-    """Store what `record` appends to the run's trail, on top of whatever others appended meanwhile.
-
-    `record` sees the trail and answers whether there is something to store; None when there is not. `known` is the
-    trail as it was last seen; it is read again when somebody else has written meanwhile.
-    """
-    trail = known
-    for _ in range(ATTEMPTS):
-        trail = trail or await services.log.read(run_id)
-        if trail is None:
-            raise RunNotFound(f"no run {run_id!r}", run_id=run_id)
-        if not record(trail):
-            return None
-        try:
-            await services.log.append(trail.unstored())
-        except TrailConflict:
-            trail = None
-            continue
-        trail.mark_stored()
-        return trail
-    raise ResetFailed(f"run {run_id} is being written by too many at once; try again", run_id=run_id)
+def residue_of(trail: Trail, deletion: Deletion) -> Sequence[Residue]:
+    """What the system under test put under a run: what the target found, and rows of the run that nobody seeded."""
+    receipt = next((event.outputs for event in trail.events if event.action == "seed_completed"), None)
+    if receipt is None:
+        return deletion.residue
+    seeded = {(record["table_name"], record["primary_key"]) for record in receipt["records_created"]}
+    created = [
+        Residue(table=table, key=key, reason="created_under", deleted=True)
+        for table, keys in deletion.deleted_keys.items()
+        for key in keys
+        if not any((table, value) in seeded for value in key.values())
+    ]
+    return [*deletion.residue, *created]
 
 
-def _status(trail: Trail) -> RunStatus | None:
-    return run_status(trail.events)
-
-
-def _reject(trail: Trail, invoker: str) -> bool:
+def _reject(trail: Trail, invoker: str, action: str) -> bool:
     outputs = {"error": {"code": TokenMismatch.code}}
-    trail.record("reset_rejected", invoker=invoker, status="rejected", outputs=outputs, reviewer_decision="rejected")
+    trail.record(
+        f"{action}_rejected", invoker=invoker, status="rejected", outputs=outputs, reviewer_decision="rejected"
+    )
     return True
 
 
 def _start(trail: Trail, invoker: str) -> bool:
-    if _status(trail) == "cleaned":
+    if run_status(trail.events) in GONE:
         return False
     trail.record("reset_started", invoker=invoker, inputs={"strategy": "reset_run"}, tools_called=["target.delete"])
     return True
 
 
 def _fail(trail: Trail, invoker: str, failure: Mapping[str, Any]) -> bool:
-    if _status(trail) == "cleaned":
+    if run_status(trail.events) in GONE:
         return False
     trail.record("reset_failed", invoker=invoker, status="failed", outputs=failure)
     return True
 
 
 def _complete(trail: Trail, invoker: str, deletion: Deletion) -> bool:
-    if _status(trail) == "cleaned":
+    if run_status(trail.events) in GONE:
         return False
-    outputs = {"strategy": "reset_run", "deleted_counts": dict(deletion.deleted_counts)}
+    outputs = {
+        "strategy": "reset_run",
+        "deleted_counts": dict(deletion.deleted_counts),
+        "residue": msgspec.to_builtins(deletion.residue),
+    }
     trail.record("reset_completed", invoker=invoker, status="cleaned", outputs=outputs)
     return True

@@ -3,24 +3,25 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from atdm_core.audit import Clock, Mark, Trail
+from atdm_core.catalog import catalog_row
 from atdm_core.errors import AtdmError
 from atdm_core.ids import cleanup_token, derive_seed, new_id, token_sha256
 from atdm_core.values import (
     Bundle,
     Caller,
     CatalogRow,
+    Claim,
     Cleanup,
     Finding,
     FixturePaths,
     Outcome,
     Plan,
     Request,
-    RunStatus,
     SeedReceipt,
 )
 
@@ -30,16 +31,20 @@ __all__ = ["Run"]
 class Run:
     """One request on its way. Each method records one event of the trail, or makes one value of what is known."""
 
-    def __init__(self, request: Request, caller: Caller, server_key: bytes, clock: Clock) -> None:
-        self.id = new_id()
+    def __init__(
+        self, request: Request, caller: Caller, server_key: bytes, clock: Clock, claim: Claim | None = None
+    ) -> None:
+        """`claim`: the run is carried on for a process that claimed its idempotency key and did not end it."""
+        self.id = claim.run_id if claim else new_id()
         self.request_id = f"tdr_{self.id}"
         self.request = request
         self.caller = caller
         self.started_at: datetime = clock()
         self.seed: int = derive_seed(self.id) if request.seed is None else request.seed
-        self.as_of: date = request.as_of or self.started_at.date()
+        self.as_of: date = request.as_of or (claim.as_of if claim else self.started_at.date())
         self.token = cleanup_token(server_key, self.id)
         self.request_sha256 = sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
+        self.plan: Plan
         self.expires_at: datetime | None = None
         self.row_counts: Mapping[str, int] = {}
         self.trail = Trail(self.id, clock)
@@ -51,6 +56,7 @@ class Run:
 
     def planned(self, plan: Plan) -> None:
         """The planner has chosen the steps."""
+        self.plan = plan
         tools = [f"planner.{plan.planner_mode}"]
         self._record("plan_resolved", tools_called=tools, outputs={"plan": msgspec.to_builtins(plan)})
 
@@ -63,12 +69,16 @@ class Run:
         self._judged("plan_rejected", findings, status="rejected", reviewer_decision="rejected")
 
     def seeding(self, bundle: Bundle) -> None:
-        """The bundle goes to the target."""
+        """The bundle goes to the target, if it is to."""
+        if not self.request.delivery.seed_target:
+            return
         counts = {name: len(table) for name, table in bundle.whole().items()}
         self._record("seed_started", tools_called=["target.seed"], inputs={"row_counts": counts})
 
-    def seeded(self, bundle: Bundle, receipt: SeedReceipt) -> None:
-        """The target has committed the bundle."""
+    def seeded(self, bundle: Bundle, receipt: SeedReceipt | None) -> None:
+        """The target has committed the bundle; None: it was not to."""
+        if receipt is None:
+            return
         self.expires_at = receipt.expires_at
         self.row_counts = receipt.row_counts
         created = [
@@ -76,7 +86,12 @@ class Run:
             for name, table in bundle.whole().items()
             for row in table.rows()
         ]
-        self._record("seed_completed", outputs={"row_counts": dict(receipt.row_counts), "records_created": created})
+        outputs = {
+            "row_counts": dict(receipt.row_counts),
+            "records_created": created,
+            "expires_at": receipt.expires_at,
+        }
+        self._record("seed_completed", outputs=outputs)
 
     def failed(self, error: BaseException) -> None:
         """Something failed after the run was opened: what is not stored yet is withdrawn, and the failure recorded."""
@@ -110,32 +125,19 @@ class Run:
             records=bundle.records() if self.request.delivery.return_records else msgspec.UNSET,
         )
 
-    def catalog_row(self, plan: Plan, status: RunStatus, outcome: Outcome | None = None) -> CatalogRow:
-        """The run's row of the catalog."""
-        answer = outcome and msgspec.structs.replace(
-            outcome, cleanup=msgspec.structs.replace(outcome.cleanup, cleanup_token="")
-        )
-        return CatalogRow(
-            test_run_id=self.id,
-            request_id=self.request_id,
-            domain=plan.domain,
-            scenario_id=plan.scenario_id,
-            pack_version=plan.pack_version,
-            status=status,
-            created_at=self.started_at,
-            invoker=self.caller.invoker,
-            planner_mode=plan.planner_mode,
-            seed=self.seed,
-            as_of=self.as_of,
-            constraints=plan.constraints,
-            cleanup_strategy=self.request.delivery.cleanup_strategy,
-            token_sha256=token_sha256(self.token),
-            answer=msgspec.json.encode(answer).decode() if answer else "",
-            expires_at=self.expires_at,
-        )
+    def catalog_row(self, outcome: Outcome | None = None) -> CatalogRow:
+        """The run's row of the catalog; `outcome` as far as it is known."""
+        cleanup = outcome and msgspec.structs.replace(outcome.cleanup, cleanup_token="")
+        answer = outcome and msgspec.json.encode(msgspec.structs.replace(outcome, cleanup=cleanup)).decode()
+        return catalog_row(self.trail, token_sha256(self.token), answer or "")
+
+    def claim(self, key: str) -> Claim:
+        """The claim of the caller's idempotency key for this run."""
+        key_sha256 = sha256(msgspec.json.encode([self.caller.principal, key])).hexdigest()
+        return Claim(key_sha256=key_sha256, run_id=self.id, request_sha256=self.request_sha256, as_of=self.as_of)
 
     def open_mark(self) -> Mark:
-        """The mark that the run is about to touch the target."""
+        """The mark that the run is about to touch the target, with all that is recorded of it so far."""
         return Mark(
             kind="open",
             run_id=self.id,
@@ -143,18 +145,20 @@ class Run:
             invoker=self.caller.invoker,
             request_sha256=self.request_sha256,
             token_sha256=token_sha256(self.token),
+            state="seeding",
+            bodies=tuple(entry.body.decode() for entry in self.trail.entries),
         )
 
-    def close_mark(self, state: RunStatus) -> Mark:
+    def mark(self, kind: Literal["close", "denied"], state: str) -> Mark:
         """The mark that the request has ended in `state`."""
-        head = self.trail.head.hex()
         return Mark(
-            kind="close",
+            kind=kind,
             run_id=self.id,
             at=self._clock(),
+            invoker=self.caller.invoker,
             state=state,
             row_counts=dict(self.row_counts),
-            head=head,
+            head=self.trail.head.hex() if kind == "denied" or state == "ready" else None,
         )
 
     def _judged(self, action: str, findings: Sequence[Finding], **event: Any) -> None:

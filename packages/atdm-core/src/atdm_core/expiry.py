@@ -1,0 +1,84 @@
+"""The time of a run: how it is extended, and how a run whose time is up is taken back."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from atdm_core.audit import Mark, Trail, run_status
+from atdm_core.errors import AtdmError, RunGone
+from atdm_core.ids import check_id
+from atdm_core.protocols import Services
+from atdm_core.reset import GONE, authorize, residue_of
+from atdm_core.run_events import append_events
+from atdm_core.values import Deletion
+
+__all__ = ["REAPER", "Reaper", "expire", "extend"]
+
+REAPER = "atdm:reaper"
+"""The invoker of expiries."""
+AT_ONCE = 100  # runs that one round takes back
+
+
+class Reaper:
+    """Takes back the runs whose time is up. Any number of processes may have one; the target lets one win each run."""
+
+    def __init__(self, services: Services, report: Callable[[str, Exception], None]) -> None:
+        """`report` is told of every run that could not be taken back, and why; the next round tries again."""
+        self._services = services
+        self._report = report
+
+    async def sweep(self) -> None:
+        """One round. A `TargetError` when the target cannot be asked."""
+        for run_id in await self._services.target.expired(AT_ONCE):
+            try:
+                await self._expire(run_id)
+            except AtdmError as error:
+                self._report(run_id, error)
+
+    async def _expire(self, run_id: str) -> None:
+        trail = await self._services.log.read(run_id)
+        if trail is None or run_status(trail.events) != "ready":
+            return  # not decided yet, not ours, or Recovery's to wipe
+        mark = Mark(kind="open", run_id=run_id, at=self._services.clock(), invoker=REAPER, state="expiring")
+        await self._services.log.note(mark)
+        await expire(self._services, trail)
+
+
+async def expire(services: Services, trail: Trail) -> None:
+    """Have the target delete the rows of a ready run if its time is up, record it, and close its mark."""
+    run_id = trail.run_id
+    deletion = await services.target.expire(run_id)
+    state, head = "kept", None
+    if deletion is not None:
+        deletion = msgspec.structs.replace(deletion, residue=residue_of(trail, deletion))
+        done = await append_events(services.log, run_id, lambda t: _record(t, deletion), trail)
+        state, head = "expired", done and done.head.hex()
+    await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state=state, head=head))
+
+
+async def extend(services: Services, run_id: str, token: str, ttl_seconds: int, invoker: str) -> datetime:
+    """Let a run live `ttl_seconds` from now; when that is over, by the target's clock.
+
+    `RunNotFound`; `TokenMismatch`: recorded; `RunGone` when it has been taken back; a `TargetError`.
+    """
+    _, trail = await authorize(services, check_id(run_id), token, invoker, "extend")
+    if (status := run_status(trail.events)) != "ready":
+        raise RunGone(f"run {run_id} is {status} and cannot be extended; ask for the data again", run_id=run_id)
+    expires_at = await services.target.extend(run_id, ttl_seconds)
+
+    def record(trail: Trail) -> bool:
+        outputs = {"expires_at": expires_at}
+        trail.record("ttl_extended", invoker=invoker, inputs={"ttl_seconds": ttl_seconds}, outputs=outputs)
+        return True
+
+    await append_events(services.log, run_id, record, trail)
+    return expires_at
+
+
+def _record(trail: Trail, deletion: Deletion) -> bool:
+    if run_status(trail.events) in GONE:
+        return False
+    outputs = {"deleted_counts": dict(deletion.deleted_counts), "residue": msgspec.to_builtins(deletion.residue)}
+    trail.record("run_expired", invoker=REAPER, status="expired", outputs=outputs, tools_called=["target.expire"])
+    return True

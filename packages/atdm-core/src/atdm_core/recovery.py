@@ -1,0 +1,297 @@
+"""Recovery: what becomes of the runs that somebody began and did not end. Decide, then wipe, then record.
+
+A run that touches the target has an `open` mark first, and a `close` mark when it is settled. Every process reads the
+marks of all; a run that has stood open for longer than any request may take is settled by whoever sees it first, and
+by several at once without harm: the decision is an object that only one of them creates, and the target deletes a run
+as often as it is asked to.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from atdm_core.audit import Mark, Trail, run_status
+from atdm_core.catalog import catalog_row
+from atdm_core.errors import AtdmError, RunNotFound, TrailConflict
+from atdm_core.expiry import expire
+from atdm_core.protocols import Services
+from atdm_core.reset import finish_reset, wipe
+from atdm_core.run_events import append_events
+from atdm_core.values import CatalogRow, Deletion
+
+__all__ = ["GRACE", "RECOVERER", "Recovery"]
+
+GRACE: Final = 60.0  # seconds that a run may stand open; longer than any request takes
+PATIENCE: Final = 2.0  # seconds that a failed request waits for its own undoing before it answers
+AT_ONCE: Final = 16  # runs that are settled side by side
+LEDGER_PAGE: Final = 500  # runs of the target's ledger that one round looks at
+RETIRE_AFTER: Final = 2 * 3600.0  # seconds that a log must be known; no process writes to one for longer than an hour
+RECOVERER: Final = "atdm:recovery"
+"""The invoker of what is recorded for a process that died."""
+
+
+class _Unsettled(Struct):
+    """Work on a run that nobody has ended: its mark, the log that has it, and since when we know (monotonic)."""
+
+    mark: Mark
+    log_id: str
+    since: float
+
+
+class _Abandoned(Struct):
+    """A run that this process failed to undo: the trail that ends in the failure, and its row."""
+
+    trail: Trail
+    row: CatalogRow
+
+
+class Recovery:
+    """Settles runs. One for each process; it keeps in memory what it has read of the logs, and nothing else."""
+
+    def __init__(
+        self,
+        services: Services,
+        report: Callable[[str, Exception], None],
+        *,
+        grace: float = GRACE,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`report` is told of every attempt that failed, with the run's id; the next round tries again.
+
+        Ages are counted from when this process first saw a mark, so that no wrong clock takes a live run for dead.
+        """
+        self._services = services
+        self._report = report
+        self._grace = grace
+        self._monotonic = monotonic
+        self._seen: Mapping[str, int] = {}
+        self._logs: dict[str, float] = {}
+        self._unsettled: dict[str, list[_Unsettled]] = {}
+        self._abandoned: dict[str, _Abandoned] = {}
+        self._ready: set[str] = set()
+        self._strangers: dict[str, float] = {}
+        self._ledger_place = ""
+        self._undoing: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def pending(self) -> int:
+        """The number of runs that this process has failed to undo so far."""
+        return len(self._abandoned)
+
+    async def undo(self, trail: Trail, row: CatalogRow) -> None:
+        """Roll back the run whose trail ends in its failure: now, if store and target let us, else in a later round."""
+        self._abandoned[trail.run_id] = _Abandoned(trail, row)
+        task = asyncio.create_task(self._settle_abandoned(trail.run_id))
+        self._undoing[trail.run_id] = task
+        task.add_done_callback(lambda _: self._undoing.pop(trail.run_id))
+        await asyncio.wait([task], timeout=PATIENCE)
+
+    async def sweep(self) -> None:
+        """One round: what this process owes, what others left, and what the target holds that no trail accounts for.
+
+        Raises a `StoreError` or `TargetError` when logs or ledger cannot be read; runs that fail alone are reported.
+        """
+        owed = [run_id for run_id in self._abandoned if run_id not in self._undoing]
+        await self._side_by_side(map(self._settle_abandoned, owed))
+        await self._follow()
+        due = self._monotonic() - self._grace
+        left = [work for works in self._unsettled.values() for work in works if work.since <= due]
+        await self._side_by_side(self._attempt(work.mark.run_id, self._settle(work)) for work in left)
+        await self._retire()
+        await self._reconcile()
+
+    async def close(self) -> int:
+        """Give up what is still to be undone (the process log has it as open); how many events were never stored."""
+        given_up = list(self._undoing.values())
+        for task in given_up:
+            task.cancel()
+        await asyncio.gather(*given_up, return_exceptions=True)
+        return sum(len(abandoned.trail.unstored().entries) for abandoned in self._abandoned.values())
+
+    async def _side_by_side(self, works: Iterable[Coroutine[Any, Any, object]]) -> None:
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def do(work: Coroutine[Any, Any, object]) -> None:
+            async with free:
+                await work
+
+        await asyncio.gather(*map(do, works))
+
+    async def _attempt(self, run_id: str, work: Awaitable[None]) -> bool:
+        try:
+            await work
+        except AtdmError as error:
+            self._report(run_id, error)
+            return False
+        return True
+
+    async def _settle_abandoned(self, run_id: str) -> None:
+        abandoned = self._abandoned[run_id]
+        if await self._attempt(run_id, self._roll_back(abandoned.trail, abandoned.row)):
+            self._abandoned.pop(run_id, None)
+
+    async def _roll_back(self, draft: Trail, row: CatalogRow) -> None:
+        """Undo a run of this process, whose caller is told that it failed: also when its record says that it is ready.
+
+        That record may have reached the store although the answer was lost; its rows then go the ordinary way.
+        """
+        trail = await self._decide(draft, row)
+        if run_status(trail.events) == "ready":
+            await wipe(self._services, trail, row.invoker)
+        else:
+            await self._finish_rollback(trail)
+
+    async def _decide(self, draft: Trail, row: CatalogRow) -> Trail:
+        """The trail as it is decided, by the draft or by somebody who was quicker."""
+        await self._services.catalog.record(row)
+        part = draft.unstored()
+        if part.version == 0:
+            try:
+                await self._services.log.append(part)
+            except TrailConflict:
+                return await self._trail(draft.run_id)
+            draft.mark_stored()
+        return draft
+
+    async def _finish_rollback(self, trail: Trail) -> None:
+        """Delete the rows of a run that is decided to be rolled back, record it, and close its mark."""
+        if run_status(trail.events) == "rolled_back" and not _ended(trail, "rollback_completed"):
+            deletion = await self._services.target.delete(trail.run_id)
+            await append_events(self._services.log, trail.run_id, lambda t: _record_rollback(t, deletion), trail)
+        await self._close(trail)
+
+    async def _follow(self) -> None:
+        """Read what is new in the logs of all processes."""
+        news = await self._services.log.marks(self._seen)
+        now = self._monotonic()
+        # A run may be opened in one log and closed in another, and those are read in any order: opens come first.
+        for log_id, mark in news.marks:
+            if mark.kind == "open":
+                self._unsettled.setdefault(mark.run_id, []).append(_Unsettled(mark, log_id, now))
+            elif mark.kind == "close" and mark.state == "ready":
+                self._ready.add(mark.run_id)
+        for log_id, mark in news.marks:
+            if mark.kind == "close":
+                self._end(mark.run_id, lambda work, log_id=log_id, mark=mark: _ends(mark, log_id, work))
+            if mark.kind == "close" and mark.state not in ("ready", "kept"):
+                self._ready.discard(mark.run_id)
+        self._seen = news.seen
+        for log_id in news.seen:
+            self._logs.setdefault(log_id, now)
+
+    def _end(self, run_id: str, is_ended: Callable[[_Unsettled], bool]) -> None:
+        left = [work for work in self._unsettled.pop(run_id, ()) if not is_ended(work)]
+        if left:
+            self._unsettled[run_id] = left
+
+    async def _settle(self, work: _Unsettled) -> None:
+        """End what a process began that seems to have died."""
+        trail = await self._services.log.read(work.mark.run_id)
+        if trail is None and work.mark.state == "seeding":
+            draft = self._draft(work.mark)
+            trail = await self._decide(draft, catalog_row(draft, work.mark.token_sha256 or ""))
+        if trail is None:
+            raise RunNotFound(
+                f"run {work.mark.run_id} was being taken back, and has no record", run_id=work.mark.run_id
+            )
+        ready = run_status(trail.events) == "ready"
+        if ready and work.mark.state == "resetting" and _last_reset(trail) == "reset_started":
+            await finish_reset(self._services, trail, RECOVERER)
+        elif ready and work.mark.state == "expiring":
+            await expire(self._services, trail)
+        else:
+            await self._finish_rollback(trail)
+        self._end(work.mark.run_id, lambda other: other is work)
+
+    def _draft(self, mark: Mark) -> Trail:
+        """The trail of the dead process so far, and its end."""
+        trail = Trail.resumed(mark.run_id, mark.bodies, self._services.clock)
+        cause = {"code": "SERVER_DIED", "message": "the server that served this request did not end it in time"}
+        trail.record("seed_failed", invoker=RECOVERER, status="rolled_back", outputs={"error": cause})
+        return trail
+
+    async def _reconcile(self) -> None:
+        """Compare the target's ledger with the trails, a page each round: what no trail keeps is deleted."""
+        page = await self._services.target.seeded(self._ledger_place, LEDGER_PAGE)
+        place, passed = self._ledger_place, True
+        for run_id in page:
+            accounted = run_id in self._ready or await self._account_for(run_id)
+            passed = passed and accounted
+            if passed:
+                place = run_id
+        self._ledger_place = place
+        self._ready = {run_id for run_id in self._ready if run_id > place}
+
+    async def _account_for(self, run_id: str) -> bool:
+        """Whether the run may stay as it is in the ledger. A run that no trail and no mark knows is only reported."""
+        if run_id in self._unsettled or run_id in self._abandoned:
+            return False
+        trail = await self._services.log.read(run_id)
+        if trail is not None:
+            if run_status(trail.events) != "ready":
+                await self._attempt(run_id, self._delete(run_id))
+            return True
+        first_seen = self._strangers.setdefault(run_id, self._monotonic())
+        if self._monotonic() - first_seen < self._grace:
+            return False
+        del self._strangers[run_id]
+        unknown = RunNotFound(
+            f"the target holds rows of run {run_id}, which this store knows nothing of", run_id=run_id
+        )
+        self._report(run_id, unknown)
+        return True
+
+    async def _delete(self, run_id: str) -> None:
+        await self._services.target.delete(run_id)
+
+    async def _retire(self) -> None:
+        """Leave out logs that have ended and hold no open run, so that a restart need not read them."""
+        busy = {work.log_id for works in self._unsettled.values() for work in works}
+        ended = self._monotonic() - RETIRE_AFTER
+        for log_id in [log_id for log_id, since in self._logs.items() if since <= ended and log_id not in busy]:
+            await self._services.log.retire(log_id)
+            del self._logs[log_id]
+
+    async def _close(self, trail: Trail) -> None:
+        state, head = run_status(trail.events), trail.head.hex()
+        at = self._services.clock()
+        await self._services.log.note(Mark(kind="close", run_id=trail.run_id, at=at, state=state, head=head))
+
+    async def _trail(self, run_id: str) -> Trail:
+        trail = await self._services.log.read(run_id)
+        if trail is None:
+            raise RunNotFound(f"the store says that run {run_id} is decided, and does not have it", run_id=run_id)
+        return trail
+
+
+def _ends(close: Mark, log_id: str, work: _Unsettled) -> bool:
+    """Whether a close mark ends the work: what is final ends all, `kept` what was begun in its own log."""
+    match close.state:
+        case "ready" | "rolled_back":
+            return work.mark.state == "seeding"
+        case "kept":
+            return work.log_id == log_id and work.mark.state != "seeding"
+        case _:
+            return True
+
+
+def _ended(trail: Trail, action: str) -> bool:
+    return any(event.action == action for event in trail.events)
+
+
+def _last_reset(trail: Trail) -> str | None:
+    resets = ("reset_started", "reset_completed", "reset_failed")
+    return next((event.action for event in reversed(trail.events) if event.action in resets), None)
+
+
+def _record_rollback(trail: Trail, deletion: Deletion) -> bool:
+    if _ended(trail, "rollback_completed"):
+        return False
+    outputs = {"deleted_counts": dict(deletion.deleted_counts)}
+    trail.record(
+        "rollback_completed", invoker=RECOVERER, status="rolled_back", outputs=outputs, tools_called=["target.delete"]
+    )
+    return True
