@@ -35,6 +35,9 @@ tells; `atdm --version` the version.
 | 3 | the API cannot be reached, or its answer was lost |
 | 130 | interrupted |
 
+`atdm verify` and `atdm checkpoint` come with the server's package and ask no server: for them 1 means that something in
+the store is wrong, and 3 that the store cannot be reached.
+
 A lost answer is asked for again, three times at most, where that is safe: for everything that only reads, for `request`
 (always sent under an idempotency key) and for `reset`.
 """
@@ -95,7 +98,8 @@ def _meaning(argument: Argument) -> str:
 
 
 def _example(command: App) -> str:
-    return (command.help_epilogue or "").removeprefix("Example:").strip()
+    texts = (line.strip() for line in f"{command.help_epilogue or ''}\n{command.help}".splitlines())
+    return next(line.removeprefix("Example:").strip() for line in texts if line.startswith("Example:"))
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def require_free_port(settings: Settings) -> None:
 def serve(settings: Settings) -> None:
     """Answer HTTP until SIGTERM or SIGINT; requests in flight get ten seconds to finish."""
     Server(
-        "target_healthcare.app:create_app",
+        "target_healthcare.worker:create_worker_app",
         factory=True,
         interface=Interfaces.ASGI,
         address=settings.host,

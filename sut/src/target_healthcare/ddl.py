@@ -12,6 +12,7 @@ _MADE_BY_THE_DATABASE: Final = (
     exp.GeneratedAsIdentityColumnConstraint,
     exp.ComputedColumnConstraint,
 )
+_ACTIONS: Final = ("CASCADE", "SET NULL", "SET DEFAULT")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class ForeignKeyDraft:
     columns: tuple[str, ...]
     references: str
     referenced_columns: tuple[str, ...]
+    on_delete: str | None
 
 
 @dataclass
@@ -115,7 +117,7 @@ def _add_foreign_key(
     referenced = _names(target.expressions) if isinstance(target, exp.Schema) else ()
     references = _name(target.this if isinstance(target, exp.Schema) else target)
     key = constraint_name or "_".join((draft.name, *columns, "fkey"))
-    draft.foreign_keys[key] = ForeignKeyDraft(columns, references, referenced)
+    draft.foreign_keys[key] = ForeignKeyDraft(columns, references, referenced, _on_delete(reference))
 
 
 def _alter(drafts: dict[str, TableDraft], draft: TableDraft, action: exp.Expr, new_name: exp.Expr | None) -> None:
@@ -210,6 +212,12 @@ def _name(node: exp.Expr) -> str:
 
 def _names(nodes: Iterable[exp.Expr]) -> tuple[str, ...]:
     return tuple(map(_name, nodes))
+
+
+def _on_delete(reference: exp.Reference) -> str | None:
+    """What the database does by itself with a row when the one it points at is deleted."""
+    options: list[str] = reference.args.get("options") or []
+    return next((action.lower() for action in _ACTIONS if f"ON DELETE {action}" in options), None)
 
 
 def _type(kind: exp.Expr | None) -> str:

@@ -2,7 +2,7 @@
 
 TargetError
     InvalidRequest 400    AuthRequired 401    RowNotFound, RunNotFound 404
-    RunConflict, DuplicateKey, RowsReferenced, SchemaDrift 409    RunDeleted 410    BodyTooLarge 413
+    RunConflict, DuplicateKey, RowsReferenced, NotExpired, SchemaDrift 409    RunDeleted 410    BodyTooLarge 413
     UnknownTable, UnknownColumn, ConstraintViolated, InvalidValue 422
     DatabaseUnavailable 503
 """
@@ -71,6 +71,13 @@ class RowsReferenced(TargetError):
 
     status = 409
     code = "ROWS_REFERENCED"
+
+
+class NotExpired(TargetError):
+    """The run's time is not up, or somebody else is deleting it now."""
+
+    status = 409
+    code = "NOT_EXPIRED"
 
 
 class SchemaDrift(TargetError):

@@ -31,12 +31,17 @@ class Column(msgspec.Struct, frozen=True):
     has_default: bool
 
 
-class ForeignKey(msgspec.Struct, frozen=True):
-    """Columns that point at a row of another table (or of the same)."""
+class ForeignKey(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Columns that point at a row of another table (or of the same).
+
+    `on_delete` is what the database does with the row by itself when that one is deleted (`cascade`, `set null` or
+    `set default`); None where it refuses.
+    """
 
     columns: tuple[str, ...]
     references: str
     referenced_columns: tuple[str, ...]
+    on_delete: str | None = None
 
 
 class Table(msgspec.Struct, frozen=True, dict=True):
@@ -53,6 +58,11 @@ class Table(msgspec.Struct, frozen=True, dict=True):
     def column_names(self) -> tuple[str, ...]:
         """The names of the columns in their declared order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that a row is named by: the primary key, or, where there is none, all."""
+        return self.primary_key or self.column_names
 
 
 class Schema(msgspec.Struct, frozen=True, dict=True):
@@ -133,7 +143,12 @@ def _finish(drafts: Mapping[str, TableDraft], name: str) -> Table:
         columns=columns,
         primary_key=draft.primary_key,
         foreign_keys=tuple(
-            ForeignKey(key.columns, key.references, key.referenced_columns or _primary_key(drafts, key.references))
+            ForeignKey(
+                key.columns,
+                key.references,
+                key.referenced_columns or _primary_key(drafts, key.references),
+                key.on_delete,
+            )
             for key in draft.foreign_keys.values()
         ),
         run_column=run_column and run_column.name,

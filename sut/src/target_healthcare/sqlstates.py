@@ -14,6 +14,8 @@ from target_healthcare.errors import (
 )
 
 UNIQUE_VIOLATION: Final = "23505"
+REFERENCED: Final = (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation)
+"""A row that others refer to was to be deleted. PostgreSQL 18 has a state of its own for ON DELETE RESTRICT."""
 
 _BY_STATE: Final[dict[str, type[TargetError]]] = {
     UNIQUE_VIOLATION: DuplicateKey,
@@ -50,11 +52,14 @@ def explain(error: psycopg.Error) -> TargetError | None:
     return _unavailable(error) if refusal is DatabaseUnavailable else refusal(_sentence(error), **_details(error))
 
 
-def still_referenced(error: psycopg.errors.ForeignKeyViolation, run_id: str | None = None) -> RowsReferenced:
-    """Explain a foreign key that forbids deleting a run's rows, or, without an id, those of all runs."""
-    theirs, its = ("no run", "rows of runs") if run_id is None else (f"another than run '{run_id}'", "its rows")
-    others = f"rows of '{error.diag.table_name}' that are of {theirs}"
-    return RowsReferenced(f"{others} still point at {its}; delete those first", **_details(error))
+def still_referenced(error: psycopg.Error, run_id: str | None = None) -> RowsReferenced:
+    """Explain a foreign key that forbids deleting a run's rows, or, without an id, those of all runs.
+
+    What the migrations declare was looked at before: the foreign key is of a table that they do not know.
+    """
+    its = "rows of runs" if run_id is None else f"rows of run '{run_id}'"
+    others = f"rows of '{error.diag.table_name}'"
+    return RowsReferenced(f"{others} still point at {its}; delete those first", **_details(error), residue=[])
 
 
 def _details(error: psycopg.Error) -> dict[str, object]:

@@ -37,17 +37,6 @@ def insert_rows(table_name: str, columns: tuple[str, ...]) -> bytes:
     return _bytes(exp.select(check).from_("written").with_("written", as_=insert))
 
 
-def delete_run(table: Table) -> bytes:
-    """Delete the rows of a run from one table. Parameter: the run id."""
-    return _bytes(exp.delete(_table(table.name), where=_is_of_run()))
-
-
-def delete_tagged(table: Table) -> bytes:
-    """Delete the rows of every run from one table; those without a run stay."""
-    is_tagged = exp.Is(this=exp.column(_identifier(RUN_COLUMN)), expression=exp.Null()).not_()
-    return _bytes(exp.delete(_table(table.name), where=is_tagged))
-
-
 def describe_run(tables: tuple[Table, ...]) -> bytes:
     """Read a run's ledger entry and, one column per table, how many rows it has there. Parameter: the run id.
 

@@ -16,7 +16,7 @@ from atdm_core.errors import (
 from atdm_core.ids import token_sha256
 from atdm_core.values import CatalogQuery, Delivery
 from tests.unit.atdm_core.shop import AS_OF
-from tests.unit.atdm_core.weather import House
+from tests.unit.atdm_core.house import House
 
 READY = [
     "request_received",
@@ -33,11 +33,37 @@ REJECTED = {"order_status": "open", "tier": "plain"}
 async def test_the_straight_line(house: House) -> None:
     """A request is opened before the target is touched, recorded after the rows are there, and closed at the end."""
     outcome = await house.ask()
-    assert house.weather.calls == ["log.open", "target.seed", "log.append", "catalog.record", "log.close"]
+    assert house.weather.calls == ["log.open", "target.seed", "catalog.record", "log.append", "log.close"]
     assert await house.actions(outcome.test_run_id) == READY
     assert await house.status(outcome.test_run_id) == "ready"
     assert house.rows() == 2
     assert house.open_runs() == set()
+
+
+async def test_the_marks_of_a_request(house: House) -> None:
+    """The open mark carries the trail so far, so that others can end the run; the close mark names where it ended."""
+    outcome = await house.ask()
+    opened, closed = house.out.log.noted
+    trail = await house.trail(outcome.test_run_id)
+    assert opened.state == "seeding"
+    assert opened.bodies == tuple(entry.body.decode() for entry in trail.entries[:4])
+    assert opened.token_sha256 == token_sha256(outcome.cleanup.cleanup_token)
+    assert (closed.state, closed.head) == ("ready", outcome.audit_head)
+    assert closed.row_counts == {"customer": 1, "order": 1}
+
+
+async def test_the_row_is_stored_before_the_decision(house: House) -> None:
+    """A run that is being seeded is in the catalog as open; its row as it was stored never says more."""
+    held, go = house.weather.holds("log.append", "before")
+    request = asyncio.create_task(house.ask(ttl_seconds=60))
+    await asyncio.wait_for(held.wait(), 5)
+    (row,) = await house.engine.runs(CatalogQuery())
+    assert (row.status, row.expires_at) == ("open", None)
+    go.set()
+    outcome = await request
+    (row,) = await house.engine.runs(CatalogQuery())
+    assert (row.status, row.expires_at) == ("ready", outcome.cleanup.expires_at)
+    assert outcome.cleanup.expires_at is not None
 
 
 async def test_the_answer_tells_how_to_use_and_undo(house: House) -> None:
@@ -65,7 +91,7 @@ async def test_the_token_is_stored_as_its_hash_only(house: House) -> None:
     assert row is not None
     assert trail is not None
     assert row.token_sha256 == token_sha256(token)
-    stored = repr(row) + repr(trail.entries) + repr(house.out.log.marks)
+    stored = repr(row) + repr(trail.entries) + repr(house.out.log.noted)
     assert token not in stored
 
 
@@ -93,6 +119,15 @@ async def test_same_seed_same_values_side_by_side(house: House) -> None:
     assert house.rows() == 4
 
 
+async def test_rejection_leaves_a_denied_mark(house: House) -> None:
+    """What was refused is told by the process log, with the head of the trail that says why."""
+    with pytest.raises(ValidatorRejected) as refusal:
+        await house.ask(constraints=REJECTED)
+    (mark,) = house.out.log.noted
+    assert (mark.kind, mark.run_id, mark.state) == ("denied", refusal.value.run_id, "rejected")
+    assert mark.head == (await house.trail(mark.run_id)).head.hex()
+
+
 async def test_rejection_is_recorded_and_nothing_written(house: House) -> None:
     """A bundle that breaks a rule is refused with the rule's name and rows; the trail ends in the rejection."""
     with pytest.raises(ValidatorRejected) as refusal:
@@ -106,7 +141,7 @@ async def test_rejection_is_recorded_and_nothing_written(house: House) -> None:
     assert (await house.engine.trail(error.run_id)).validator_decisions[1]["details"]["rows"] == [
         {"order.status": "open", "customer.tier": "plain"}
     ]
-    assert house.weather.calls == ["log.append", "catalog.record", "log.read"]
+    assert house.weather.calls == ["log.append", "catalog.record", "log.denied", "log.read"]
     assert house.rows() == 0
 
 
@@ -122,13 +157,20 @@ async def test_same_key_same_answer(house: House) -> None:
     first, second = await house.ask("key"), await house.ask("key")
     assert second == first
     assert house.weather.calls.count("target.seed") == 1
+    assert house.open_runs() == set()
     assert await house.engine.reset(second.test_run_id, second.cleanup.cleanup_token, "x")
 
 
 async def test_key_is_claimed_before_the_target_is_touched(house: House) -> None:
-    """The key is taken before the run is opened."""
-    await house.ask("key")
-    assert house.weather.calls[:3] == ["claims.claim", "log.open", "target.seed"]
+    """The key is taken while the run is opened, and both are done before the target hears of it."""
+    held, go = house.weather.holds("claims.claim")
+    request = asyncio.create_task(house.ask("key"))
+    await asyncio.wait_for(held.wait(), 5)
+    await house.weather.ended("log.open")
+    assert house.weather.calls == ["claims.claim", "log.open"]
+    go.set()
+    await request
+    assert house.weather.calls[2] == "target.seed"
 
 
 async def test_other_body_with_the_same_key_is_refused(house: House) -> None:
@@ -138,6 +180,7 @@ async def test_other_body_with_the_same_key_is_refused(house: House) -> None:
         await house.ask("key", constraints={"tier": "plain"})
     assert refusal.value.run_id == first.test_run_id
     assert house.rows() == 2
+    assert house.open_runs() == set()
 
 
 async def test_other_keys_do_not_meet(house: House) -> None:

@@ -2,10 +2,14 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
-from atdm_core.errors import ResetFailed, StoreUnavailable, TargetUnreachable, TokenMismatch, TrailConflict
-from tests.unit.atdm_core.weather import House
+from atdm_core.audit import Trail
+from atdm_core.errors import ResetFailed, RunBusy, StoreUnavailable, TargetUnreachable, TokenMismatch, TrailConflict
+from atdm_core.reset import residue_of
+from atdm_core.values import Deletion, Residue
+from tests.unit.atdm_core.house import House
 
 
 async def test_reset_deletes_and_records(house: House) -> None:
@@ -16,13 +20,20 @@ async def test_reset_deletes_and_records(house: House) -> None:
     assert reset.status == "cleaned"
     assert reset.deleted_counts == {"customer": 1, "order": 1}
     work = [call for call in house.weather.calls if call not in ("log.read", "catalog.find")]
-    assert work == ["log.append", "target.delete", "log.append", "log.close"]
+    assert work == ["log.open", "log.append", "target.delete", "log.append", "log.close"]
+    opened, closed = house.out.log.noted[-2:]
+    assert (opened.state, opened.invoker) == ("resetting", "agent:7")
+    assert (closed.state, closed.head) == ("cleaned", (await house.trail(outcome.test_run_id)).head.hex())
     view = await house.engine.trail(outcome.test_run_id)
     assert [(e.action, e.invoker) for e in view.events[-2:]] == [
         ("reset_started", "agent:7"),
         ("reset_completed", "agent:7"),
     ]
-    assert view.events[-1].outputs == {"strategy": "reset_run", "deleted_counts": {"customer": 1, "order": 1}}
+    assert view.events[-1].outputs == {
+        "strategy": "reset_run",
+        "deleted_counts": {"customer": 1, "order": 1},
+        "residue": [],
+    }
     assert view.status == "cleaned"
 
 
@@ -54,6 +65,16 @@ async def test_token_of_another_run_is_refused(house: House) -> None:
     assert house.rows() == 4
 
 
+async def test_wrong_token_leaves_a_denied_mark(house: House) -> None:
+    """A refused reset stands in the process log too, and opens nothing."""
+    outcome = await house.ask()
+    with pytest.raises(TokenMismatch):
+        await house.engine.reset(outcome.test_run_id, "wrong", "agent:7")
+    mark = house.out.log.noted[-1]
+    assert (mark.kind, mark.state, mark.invoker) == ("denied", "reset", "agent:7")
+    assert house.open_runs() == set()
+
+
 @pytest.mark.parametrize("error", [ResetFailed("rows of others point at them"), TargetUnreachable("away")])
 async def test_failed_reset_is_recorded_and_can_be_repeated(house: House, error: Exception) -> None:
     """A target that does not delete is recorded with its reason; the next reset works."""
@@ -65,6 +86,7 @@ async def test_failed_reset_is_recorded_and_can_be_repeated(house: House, error:
     view = await house.engine.trail(outcome.test_run_id)
     assert (view.status, view.reset_status) == ("ready", "failed")
     assert view.events[-1].outputs["error"]["message"] == str(error)
+    assert house.out.log.noted[-1].state == "kept"
     assert (await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")).status == "cleaned"
     assert house.rows() == 0
 
@@ -91,12 +113,54 @@ async def test_resets_at_the_same_time(house: House) -> None:
     assert "cleaned" in {reset.status for reset in resets}
     assert (await house.actions(outcome.test_run_id)).count("reset_completed") == 1
     assert house.rows() == 0
+    assert house.open_runs() == set()
 
 
 async def test_endless_conflict_ends_in_an_error(house: House) -> None:
     """A trail that others write all the time is given up after a few attempts, with what to do."""
     outcome = await house.ask()
     house.weather.fails("log.append", TrailConflict("someone was faster"), times=50)
-    with pytest.raises(ResetFailed, match="written by too many at once; try again"):
+    with pytest.raises(RunBusy, match="written by too many at once; try again"):
         await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
     assert house.rows() == 2
+
+
+async def test_what_was_created_under_the_run_is_told(house: House) -> None:
+    """A row that carries the run's id and was never seeded goes with the run, and is told by table and key."""
+    outcome = await house.ask()
+    under = {"order_id": "new", "customer_id": outcome.data["customer_id"], "test_run_id": outcome.test_run_id}
+    house.out.target.tables["order"]["new"] = under
+    reset = await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    told = Residue(table="order", key={"order_id": "new"}, reason="created_under", deleted=True)
+    assert reset.residue == [told]
+    assert reset.deleted_counts == {"customer": 1, "order": 2}
+    completed = (await house.engine.trail(outcome.test_run_id)).events[-1]
+    assert completed.outputs["residue"] == [msgspec.to_builtins(told)]
+
+
+async def test_what_refers_to_the_run_is_told_beside_it(house: House) -> None:
+    """A row of no run that refers to the run's rows is told as the target found it, and not as created under it."""
+    outcome = await house.ask()
+    planted = {"order_id": "planted", "customer_id": outcome.data["customer_id"], "test_run_id": None}
+    house.out.target.tables["order"]["planted"] = planted
+    reset = await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    assert reset.residue == [
+        Residue(table="order", key={"order_id": "planted"}, reason="references", deleted=True),
+    ]
+
+
+def test_residue_is_what_no_receipt_names() -> None:
+    """Keys of several columns count as seeded when one of them is the seeded key; the same key in another table no."""
+    trail = Trail("run")
+    created = [{"table_name": "order", "primary_key": "o-1"}]
+    trail.record("seed_completed", invoker="x", outputs={"records_created": created})
+    keys = {"order": [{"shop": 1, "order_id": "o-1"}, {"shop": 1, "order_id": "o-2"}], "customer": [{"id": "o-1"}]}
+    found = residue_of(trail, Deletion(deleted_counts={}, deleted_keys=keys))
+    assert [(row.table, row.key) for row in found] == [("order", keys["order"][1]), ("customer", keys["customer"][0])]
+
+
+def test_residue_without_a_receipt_is_what_the_target_found() -> None:
+    """Of a run whose rows were never recorded nobody can say which were seeded."""
+    found = Residue(table="order", key={"order_id": "o-1"}, reason="references", deleted=True)
+    deletion = Deletion(deleted_counts={}, deleted_keys={"order": [{"order_id": "o-2"}]}, residue=[found])
+    assert residue_of(Trail("run"), deletion) == [found]

@@ -1,8 +1,10 @@
 """A run in the making."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from atdm_core import Caller, Request
+from atdm_core import Caller, Delivery, Request
+from atdm_core.audit import Trail
+from atdm_core.catalog import expiry_of
 from atdm_core.errors import SeedFailed
 from atdm_core.ids import cleanup_token, derive_seed, token_sha256
 from atdm_core.run import Run
@@ -61,29 +63,50 @@ def test_failure_withdraws_what_was_not_stored() -> None:
     ]
 
 
-def test_answer_and_row_tell_the_expiry_of_the_target() -> None:
-    """The target's clock says when the run expires; answer and catalog repeat it."""
+def test_answer_tells_the_expiry_of_the_target() -> None:
+    """The target's clock says when the run expires; answer and trail repeat it."""
     run, bundle = a_run(), make_bundle()
     run.seeded(bundle, SeedReceipt(row_counts={}, expires_at=LATE))
     assert run.outcome(bundle, FixturePaths()).cleanup.expires_at == LATE
-    assert run.catalog_row(make_plan(), "ready").expires_at == LATE
+    assert expiry_of(run.trail.events) == LATE
+
+
+def test_a_run_that_is_not_seeded_records_none() -> None:
+    """A request that keeps the target out of it has no event of seeding."""
+    run, bundle = a_run(Request(scenario="one_order", delivery=Delivery(seed_target=False))), make_bundle()
+    run.seeding(bundle)
+    run.seeded(bundle, None)
+    assert [event.action for event in run.trail.events] == ["request_received"]
 
 
 def test_catalog_row_holds_the_answer_without_its_token() -> None:
     """The row keeps what is needed to answer again, and of the token only the hash."""
     run = a_run()
-    row = run.catalog_row(make_plan(), "ready", run.outcome(make_bundle(), FixturePaths()))
+    run.planned(make_plan())
+    row = run.catalog_row(run.outcome(make_bundle(), FixturePaths()))
     assert run.token not in row.answer
     assert '"cleanup_token":""' in row.answer
     assert row.token_sha256 == token_sha256(run.token)
-    assert run.catalog_row(make_plan(), "rejected").answer == ""
+    assert run.catalog_row().answer == ""
 
 
 def test_marks_open_and_close_the_run() -> None:
-    """The open mark says who asked for what, the close mark how it ended."""
+    """The open mark says who asked for what, and carries the trail; the close mark says how it ended."""
     run = a_run()
-    opened, closed = run.open_mark(), run.close_mark("ready")
-    assert (opened.kind, opened.run_id, opened.invoker) == ("open", run.id, "human:ann")
+    opened, closed = run.open_mark(), run.mark("close", "ready", "a head")
+    assert (opened.kind, opened.state, opened.run_id, opened.invoker) == ("open", "seeding", run.id, "human:ann")
     assert opened.request_sha256 == run.request_sha256
     assert opened.token_sha256 == token_sha256(run.token)
-    assert (closed.kind, closed.state, closed.head) == ("close", "ready", run.trail.head.hex())
+    assert Trail.resumed(run.id, opened.bodies).head == run.trail.head
+    assert (closed.kind, closed.state, closed.head, closed.bodies) == ("close", "ready", "a head", ())
+
+
+def test_claim_carries_what_a_retry_needs() -> None:
+    """A claim belongs to one principal's key, and a run made of it has the same id, seed, day and token."""
+    run = a_run()
+    claim = run.claim("key")
+    again = Run(run.request, run.caller, KEY, lambda: LATE + timedelta(days=1), claim)
+    assert (again.id, again.seed, again.as_of, again.token) == (run.id, run.seed, run.as_of, run.token)
+    other = Run(run.request, Caller(principal="someone else"), KEY, lambda: LATE)
+    assert other.claim("key").key_sha256 != claim.key_sha256
+    assert run.claim("other key").key_sha256 != claim.key_sha256

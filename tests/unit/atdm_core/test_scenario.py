@@ -1,12 +1,15 @@
 """Scenario files, read strictly."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from atdm_core import Step, load_scenarios
 from atdm_core.errors import ScenarioInvalid
-from atdm_core.scenario import LARGEST_FILE, parse_scenario
+from atdm_core.scenario import DEEPEST, LARGEST_FILE, parse_scenario
+
+BOUND = 10.0  # seconds of this process: a machine may be slow, a quadratic reader takes minutes
 
 WHOLE = """\
 scenario_id: two_orders
@@ -68,8 +71,12 @@ def test_missing_key_is_named(key: str) -> None:
         ("more: {a: 1, a: 2}\n", "the key 'a' stands twice"),
         ("? [a, b]\n: 1\n", "cannot be a key"),
         ("more: &x {a: 1}\nother: *x\n", "aliases are not allowed; write the value out"),
+        ("more: &x {a: 1}\n", "anchors and aliases are not allowed"),
         ("---\nscenario_id: other\n", "expected a single document"),
-        ("more: !!python/object:os.system {}\n", "could not determine a constructor"),
+        ("...\n%YAML 1.1\n---\nscenario_id: other\n", "directives are not allowed"),
+        ("more: !!python/object:os.system {}\n", "tags are not allowed; write the value without one"),
+        ("more: !!int two\n", "tags are not allowed"),
+        ("more: {<<: {a: 1}, a: 2}\n", "merge keys are not allowed; write the keys out"),
         ("more: [\n", "while parsing"),
     ],
 )
@@ -91,6 +98,14 @@ def test_what_does_not_belong_is_refused(more: str, told: str) -> None:
         ("linked_requirement_ids: []", "linked_requirement_ids:", "$.linked_requirement_ids"),
         ("default_constraints: {", "default_constraints: {when: 2026-07-04, ", "$.default_constraints"),
         ("default_constraints: {", "default_constraints: {list: [1], ", "$.default_constraints"),
+        ("default_constraints: {", "default_constraints: {n: .nan, ", "the number is too large, or none"),
+        ("default_constraints: {", "default_constraints: {n: -.inf, ", "the number is too large, or none"),
+        ("default_constraints: {", f"default_constraints: {{n: 0x{'f' * 5000}, ", "the integer is too large"),
+        ("default_constraints: {", "default_constraints: {n: 9223372036854775808, ", "the integer is too large"),
+        ("default_constraints: {", f"default_constraints: {{n: 1{':1' * 400}.0, ", "the number is too large, or none"),
+        ("default_constraints: {", 'default_constraints: {t: "\\uD800", ', "surrogates not allowed"),
+        ("default_constraints: {", 'default_constraints: {t: "a\\0b", ', "the character NUL is not allowed"),
+        ("default_constraints: {", "default_constraints: {d: 2026-13-01, ", "month must be in 1..12"),
     ],
 )
 def test_wrong_shape_is_placed(line: str, instead: str, told: str) -> None:
@@ -110,9 +125,29 @@ def test_huge_file_is_refused() -> None:
     assert f"larger than {LARGEST_FILE} bytes" in refusal_of(b"#" * (LARGEST_FILE + 1))
 
 
-def test_deeply_nested_file_is_refused() -> None:
-    """A file that is nested without end is refused instead of ending the process."""
-    refusal_of("[" * 700)
+@pytest.mark.parametrize("unit", ["[", "{a: ", "[{a: ", "- ", "? ", "a:\n"])
+def test_deeply_nested_file_is_refused(unit: str) -> None:
+    """A file that is nested without end is refused where the limit is passed, in no time, whichever way it nests."""
+    text = "".join(f"{' ' * i * unit.endswith(chr(10))}{unit}" for i in range(300))
+    assert f"nested deeper than {DEEPEST}" in refusal_of(text)
+
+
+@pytest.mark.parametrize(("depth", "told"), [(DEEPEST - 1, "unknown field"), (DEEPEST, "nested deeper than 32")])
+def test_limit_of_nesting_is_exact(depth: int, told: str) -> None:
+    """Thirty-two mappings and lists may stand inside one another, the file itself being the first."""
+    assert told in refusal_of(f"{WHOLE}more: {'[' * depth}{']' * depth}\n")
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "[],", "[[[[[[[[[]]]]]]]]],", "- x\n", "x: y\n", "'a', ", "#", '"\\n" ', "\u00e9", "1:"]
+)
+def test_largest_file_is_read_in_bounded_time(unit: str) -> None:
+    """Whatever a file of the largest size repeats, it is refused within seconds."""
+    text = unit * (LARGEST_FILE // len(unit.encode()))
+    started = time.process_time()
+    refusal_of(text)
+    refusal_of(f"[{text}"[:LARGEST_FILE].encode()[:LARGEST_FILE])
+    assert time.process_time() - started < BOUND
 
 
 def test_folder_is_read_by_file_name(tmp_path: Path) -> None:

@@ -2,20 +2,26 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, TypeVar
 
-from msgspec import Struct
-
-from atdm_core import Bundle, Caller, Engine, Outcome, Registry, Request
+from atdm_core import Bundle
 from atdm_core.audit import Mark, Part, Trail
-from atdm_core.errors import AtdmError
-from atdm_core.fixtures import FixtureFolder
-from atdm_core.planner import RulePlanner
-from atdm_core.testing import MemoryBaselines, MemoryCatalog, MemoryClaims, MemoryLog, MemoryTarget
+from atdm_core.protocols import LogNews
+from atdm_core.testing import MemoryCatalog, MemoryClaims, MemoryLog, MemoryTarget
 from atdm_core.values import CatalogQuery, CatalogRow, Claim, Deletion, SeedReceipt
-from tests.unit.atdm_core.shop import AS_OF, SHARED, SHOP
+
+__all__ = [
+    "Died",
+    "TownLog",
+    "Weather",
+    "WeatheredCatalog",
+    "WeatheredClaims",
+    "WeatheredLog",
+    "WeatheredTarget",
+    "When",
+]
 
 T = TypeVar("T")
 When = Literal["before", "after"]
@@ -23,24 +29,39 @@ When = Literal["before", "after"]
 PATIENT = 5.0  # seconds that a test waits for what must come
 
 
+class Died(BaseException):  # noqa: N818 - what happens to a process is no error of its own
+    """The process is dead: the call is never answered, and none after it has an effect."""
+
+
 class Weather:
     """Notes every call by name, fails those that it was told to, before or after they did their work."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self._faults: defaultdict[str, deque[tuple[When, Exception]]] = defaultdict(deque)
-        self._gates: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
+        self.dead = False
+        self._faults: defaultdict[str, deque[tuple[When, BaseException] | None]] = defaultdict(deque)
+        self._gates: dict[tuple[str, When], tuple[asyncio.Event, asyncio.Event]] = {}
         self._ended: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def fails(self, call: str, error: Exception, *, when: When = "before", times: int = 1) -> None:
         """Let the next calls of this name fail. `after`: the work is done, and its answer lost."""
-        for _ in range(times):
-            self._faults[call].append((when, error))
+        self._faults[call] += [(when, error)] * times
 
-    def holds(self, call: str) -> tuple[asyncio.Event, asyncio.Event]:
-        """Hold calls of this name after their work: (one is held, let them go)."""
-        self._gates[call] = (asyncio.Event(), asyncio.Event())
-        return self._gates[call]
+    def dies(self, call: str, when: When, *, skip: int = 0) -> None:
+        """Let the process die at the next call of this name, or after some more of them.
+
+        `before`: whatever else was begun at the same time comes to its end first.
+        """
+        self._faults[call] += [None] * skip + [(when, Died())]
+
+    def clears(self) -> None:
+        """Let nothing fail any more."""
+        self._faults.clear()
+
+    def holds(self, call: str, when: When = "after") -> tuple[asyncio.Event, asyncio.Event]:
+        """Hold calls of this name before or after their work: (one is held, let them go)."""
+        self._gates[call, when] = (asyncio.Event(), asyncio.Event())
+        return self._gates[call, when]
 
     async def ended(self, call: str) -> None:
         """Return when a call of this name has ended well."""
@@ -48,145 +69,150 @@ class Weather:
 
     async def carry(self, call: str, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work, in this weather."""
+        if self.dead:
+            raise Died
         self.calls.append(call)
-        when, error = self._faults[call].popleft() if self._faults[call] else (None, None)
+        when, error = (self._faults[call] and self._faults[call].popleft()) or (None, None)
+        await self._hold(call, "before")
         if error and when == "before":
-            raise error
+            await self._strike(error)
         result = await work()
-        if call in self._gates:
-            held, go = self._gates[call]
-            held.set()
-            await go.wait()
+        await self._hold(call, "after")
         if error:
-            raise error
+            await self._strike(error)
         self._ended[call].set()
         return result
 
+    async def _hold(self, call: str, when: When) -> None:
+        if (call, when) in self._gates:
+            held, go = self._gates[call, when]
+            held.set()
+            await go.wait()
 
-class Outdoors(Struct, frozen=True):
-    """Target, log, catalog and claims of a house, each behind the weather."""
+    async def _strike(self, error: BaseException) -> None:
+        if isinstance(error, Died):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            self.dead = True
+        raise error
 
-    weather: Weather
-    target: MemoryTarget
-    log: MemoryLog
-    catalog: MemoryCatalog
-    claims: MemoryClaims
+
+class TownLog(MemoryLog):
+    """The audit log of several processes, with a process log for each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs: dict[str, list[Mark]] = {}
+        self.retired: set[str] = set()
+
+    async def note_in(self, log_id: str, mark: Mark) -> None:
+        """Put a mark into one of the process logs."""
+        await self.note(mark)
+        self.logs.setdefault(log_id, []).append(mark)
+
+    async def marks(self, seen: Mapping[str, int]) -> LogNews:
+        """See `AuditLog.marks`."""
+        in_use = {log_id: marks for log_id, marks in self.logs.items() if log_id not in self.retired}
+        news = [(log_id, mark) for log_id, marks in in_use.items() for mark in marks[seen.get(log_id, 0) :]]
+        return LogNews(news, {log_id: len(marks) for log_id, marks in in_use.items()})
+
+    async def retire(self, log_id: str) -> None:
+        """See `AuditLog.retire`."""
+        self.retired.add(log_id)
 
 
 class WeatheredTarget:
     """See `Target`."""
 
-    def __init__(self, out: Outdoors) -> None:
-        self._out = out
+    def __init__(self, weather: Weather, target: MemoryTarget) -> None:
+        self._weather = weather
+        self._target = target
 
     async def seed(self, bundle: Bundle, ttl_seconds: int | None) -> SeedReceipt:
         """See `Target.seed`."""
-        return await self._out.weather.carry("target.seed", lambda: self._out.target.seed(bundle, ttl_seconds))
+        return await self._weather.carry("target.seed", lambda: self._target.seed(bundle, ttl_seconds))
 
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""
-        return await self._out.weather.carry("target.delete", lambda: self._out.target.delete(run_id))
+        return await self._weather.carry("target.delete", lambda: self._target.delete(run_id))
+
+    async def extend(self, run_id: str, ttl_seconds: int) -> datetime:
+        """See `Target.extend`."""
+        return await self._weather.carry("target.extend", lambda: self._target.extend(run_id, ttl_seconds))
+
+    async def expired(self, limit: int) -> Sequence[str]:
+        """See `Target.expired`."""
+        return await self._weather.carry("target.expired", lambda: self._target.expired(limit))
+
+    async def expire(self, run_id: str) -> Deletion | None:
+        """See `Target.expire`."""
+        return await self._weather.carry("target.expire", lambda: self._target.expire(run_id))
+
+    async def seeded(self, after: str, limit: int) -> Sequence[str]:
+        """See `Target.seeded`."""
+        return await self._weather.carry("target.seeded", lambda: self._target.seeded(after, limit))
 
     async def check(self) -> None:
         """See `Target.check`."""
-        await self._out.weather.carry("target.check", self._out.target.check)
+        await self._weather.carry("target.check", self._target.check)
 
 
 class WeatheredLog:
     """See `AuditLog`."""
 
-    def __init__(self, out: Outdoors) -> None:
-        self._out = out
+    def __init__(self, weather: Weather, log: TownLog, log_id: str) -> None:
+        self._weather = weather
+        self._log = log
+        self._log_id = log_id
 
     async def note(self, mark: Mark) -> None:
         """See `AuditLog.note`."""
-        await self._out.weather.carry(f"log.{mark.kind}", lambda: self._out.log.note(mark))
+        await self._weather.carry(f"log.{mark.kind}", lambda: self._log.note_in(self._log_id, mark))
+
+    async def marks(self, seen: Mapping[str, int]) -> LogNews:
+        """See `AuditLog.marks`."""
+        return await self._weather.carry("log.marks", lambda: self._log.marks(seen))
+
+    async def retire(self, log_id: str) -> None:
+        """See `AuditLog.retire`."""
+        await self._weather.carry("log.retire", lambda: self._log.retire(log_id))
 
     async def append(self, part: Part) -> None:
         """See `AuditLog.append`."""
-        await self._out.weather.carry("log.append", lambda: self._out.log.append(part))
+        await self._weather.carry("log.append", lambda: self._log.append(part))
 
     async def read(self, run_id: str) -> Trail | None:
         """See `AuditLog.read`."""
-        return await self._out.weather.carry("log.read", lambda: self._out.log.read(run_id))
+        return await self._weather.carry("log.read", lambda: self._log.read(run_id))
 
 
 class WeatheredCatalog:
     """See `Catalog`."""
 
-    def __init__(self, out: Outdoors) -> None:
-        self._out = out
+    def __init__(self, weather: Weather, catalog: MemoryCatalog) -> None:
+        self._weather = weather
+        self._catalog = catalog
 
     async def record(self, row: CatalogRow) -> None:
         """See `Catalog.record`."""
-        await self._out.weather.carry("catalog.record", lambda: self._out.catalog.record(row))
+        await self._weather.carry("catalog.record", lambda: self._catalog.record(row))
 
     async def find(self, run_id: str) -> CatalogRow | None:
         """See `Catalog.find`."""
-        return await self._out.weather.carry("catalog.find", lambda: self._out.catalog.find(run_id))
+        return await self._weather.carry("catalog.find", lambda: self._catalog.find(run_id))
 
     async def runs(self, query: CatalogQuery) -> Sequence[CatalogRow]:
         """See `Catalog.runs`."""
-        return await self._out.weather.carry("catalog.runs", lambda: self._out.catalog.runs(query))
+        return await self._weather.carry("catalog.runs", lambda: self._catalog.runs(query))
 
 
 class WeatheredClaims:
     """See `Claims`."""
 
-    def __init__(self, out: Outdoors) -> None:
-        self._out = out
+    def __init__(self, weather: Weather, claims: MemoryClaims) -> None:
+        self._weather = weather
+        self._claims = claims
 
     async def claim(self, claim: Claim) -> Claim:
         """See `Claims.claim`."""
-        return await self._out.weather.carry("claims.claim", lambda: self._out.claims.claim(claim))
-
-
-class House:
-    """An engine of the shop on memory fakes, with weather between them."""
-
-    def __init__(self, folder: Path) -> None:
-        log = MemoryLog()
-        self.out = Outdoors(Weather(), MemoryTarget(SHARED), log, MemoryCatalog(log), MemoryClaims())
-        self.weather = self.out.weather
-        self.fixture_folder = folder
-        self.reports: list[tuple[str, str]] = []
-        self.engine = Engine(
-            registry=Registry({"shop": SHOP}),
-            planner=RulePlanner(),
-            target=WeatheredTarget(self.out),
-            database=self.out.target,
-            log=WeatheredLog(self.out),
-            catalog=WeatheredCatalog(self.out),
-            claims=WeatheredClaims(self.out),
-            baselines=MemoryBaselines(),
-            fixtures=FixtureFolder(folder),
-            server_key=b"a key of this server",
-            report=self._report,
-        )
-
-    async def ask(self, key: str | None = None, *, scenario: str = "one_order", **request: object) -> Outcome:
-        """Ask for data as Ann, with or without an idempotency key."""
-        asked = Request(**{"scenario": scenario, "as_of": AS_OF, **request})  # pyright: ignore[reportArgumentType]
-        return await self.engine.request(asked, Caller(invoker="human:ann", idempotency_key=key))
-
-    async def actions(self, run_id: str) -> list[str]:
-        """The actions of a run's trail as it is stored."""
-        trail = await self.out.log.read(run_id)
-        return [event.action for event in trail.events] if trail else []
-
-    async def status(self, run_id: str) -> str | None:
-        """The status that the catalog tells of a run now."""
-        rows = await self.out.catalog.runs(CatalogQuery())
-        return next((row.status for row in rows if row.test_run_id == run_id), None)
-
-    def rows(self) -> int:
-        """The number of rows in the target."""
-        return sum(self.out.target.row_counts().values())
-
-    def open_runs(self) -> set[str]:
-        """The runs that the process log opened and did not close."""
-        marks = self.out.log.marks
-        return {m.run_id for m in marks if m.kind == "open"} - {m.run_id for m in marks if m.kind == "close"}
-
-    def _report(self, run_id: str, error: AtdmError) -> None:
-        self.reports.append((run_id, error.code))
+        return await self._weather.carry("claims.claim", lambda: self._claims.claim(claim))

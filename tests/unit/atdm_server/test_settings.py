@@ -86,6 +86,8 @@ def test_bad_key_file_is_refused(tmp_path: Path, content: bytes | None) -> None:
         ("ATDM_PORT", "http", "ATDM_PORT is a number from 1 to 65535, not 'http'"),
         ("ATDM_WORKERS", "-1", "ATDM_WORKERS is a number from 1 to 256"),
         ("ATDM_TARGET_TIMEOUT_SECONDS", "0.5", "ATDM_TARGET_TIMEOUT_SECONDS is a number from 1 to 3600"),
+        ("ATDM_RECOVERY_SECONDS", "30", "ATDM_RECOVERY_SECONDS is 30, and a request may take 30 s: it must be more than"),
+        ("ATDM_REQUEST_TIMEOUT_SECONDS", "60", "it must be more than ATDM_REQUEST_TIMEOUT_SECONDS"),
         ("ATDM_TARGET_URL", "localhost:18000", "ATDM_TARGET_URL is a URL that begins with http:// or https://"),
         ("ATDM_LOG_LEVEL", "loud", "ATDM_LOG_LEVEL is one of debug, info, warning, error, not 'loud'"),
     ],
@@ -103,6 +105,9 @@ def test_other_values_are_taken() -> None:
         "ATDM_WORKERS": "4",
         "ATDM_PLANNER": "llm",
         "ATDM_TARGET_TIMEOUT_SECONDS": "3",
+        "ATDM_REQUEST_TIMEOUT_SECONDS": "4",
+        "ATDM_RECOVERY_SECONDS": "5",
+        "ATDM_SWEEP_SECONDS": "1",
         "ATDM_LOG_LEVEL": "WARNING",
         "ATDM_FIXTURE_DIR": "/somewhere",
         "ATDM_API_TOKEN": secrets.token_urlsafe(24),
@@ -110,4 +115,5 @@ def test_other_values_are_taken() -> None:
     settings = Settings.from_environment({**WHOLE, **more})
     assert (settings.port, settings.host, settings.workers, settings.planner) == (1234, "::1", 4, "llm")
     assert (settings.target_timeout, settings.log_level) == (3.0, "warning")
+    assert (settings.request_timeout, settings.recovery_grace, settings.sweep_pace) == (4.0, 5.0, 1.0)
     assert settings.fixture_folder == Path("/somewhere")

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.stack.processes import alive, descendants, wait_until
 from tests.unit.target_healthcare.bundles import seed_body
 from tests.unit.target_healthcare.conftest import TOKEN
 
@@ -39,7 +40,7 @@ def serving(env: dict[str, str], log: Path) -> Generator[subprocess.Popen[bytes]
             client.get(f"http://127.0.0.1:{env['TARGET_PORT']}/health", timeout=20)
         yield process
     finally:
-        process.terminate()  # not killed: its workers would outlive it
+        process.terminate()
         process.wait(20)
 
 
@@ -65,9 +66,23 @@ def test_serve_migrates_answers_and_stops(empty_database: str, port: str, worker
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
     text = log.read_text()
-    assert "0001_atdm_run.sql, 0001_init.sql" in text
+    assert "0001_atdm_run.sql, 0002_expiry.sql, 0001_init.sql" in text
     assert text.count("Stopped worker") == int(workers)
     assert TOKEN not in text
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(port)))
+
+
+def test_workers_end_with_a_parent_that_was_killed(empty_database: str, port: str, tmp_path: Path) -> None:
+    """Nobody can stop a process that is killed from outside; its workers see it, and leave the port."""
+    env = environment(empty_database, TARGET_PORT=port, TARGET_WORKERS="3")
+    with serving(env, tmp_path / "log") as process:
+        workers = descendants(process.pid)
+        process.kill()
+        process.wait()
+        wait_until(lambda: not alive(workers), "the end of the workers")
+
+    assert len(workers) >= 3
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(port)))
 

@@ -196,3 +196,24 @@ def test_unreadable_sql_names_the_file() -> None:
     """A file that sqlglot cannot read is refused by name."""
     with pytest.raises(SchemaError, match=r"0001_t.sql"):
         schema_of("CREATE TABLE a (x int DEFAULT 'unclosed)")
+
+
+def test_what_the_database_does_by_itself_is_told() -> None:
+    """A foreign key tells what happens to its rows on a deletion, wherever it is declared, and else nothing."""
+    schema = schema_of(
+        "CREATE TABLE a (id text PRIMARY KEY);"
+        "CREATE TABLE b (one text REFERENCES a ON UPDATE CASCADE ON DELETE SET NULL,"
+        " two text REFERENCES a ON DELETE RESTRICT DEFERRABLE, three text REFERENCES a ON UPDATE CASCADE, four text);"
+        "ALTER TABLE b ADD FOREIGN KEY (four) REFERENCES a (id) MATCH FULL ON DELETE CASCADE,"
+        " ADD five text DEFAULT 'x' REFERENCES a ON DELETE SET DEFAULT"
+    )
+    keys = schema.by_name["b"].foreign_keys
+
+    assert {key.columns[0]: key.on_delete for key in keys} == {
+        "one": "set null",
+        "two": None,
+        "three": None,
+        "four": "cascade",
+        "five": "set default",
+    }
+    assert ["on_delete" in msgspec.to_builtins(key) for key in keys] == [True, False, False, True, True]

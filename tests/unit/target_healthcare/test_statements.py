@@ -6,7 +6,7 @@ from psycopg import RawCursor
 
 from target_healthcare.migrations import Migration
 from target_healthcare.schema import Table, read_schema
-from target_healthcare.statements import delete_run, delete_tagged, describe_run, find_row, insert_rows
+from target_healthcare.statements import describe_run, find_row, insert_rows
 
 ODD = """
 CREATE TABLE "50% ""odd"" table" (
@@ -47,28 +47,17 @@ def test_postgresql_turns_json_into_the_columns_types(cursor: RawCursor[tuple[ob
     assert found[3:] == ({"a": [1]}, ["x", "y"], 7, "r")
 
 
-def test_a_run_is_described_and_deleted_by_its_column(cursor: RawCursor[tuple[object, ...]], table: Table) -> None:
-    """Only the rows of the run are counted and deleted."""
+def test_a_run_is_described_by_its_column(cursor: RawCursor[tuple[object, ...]], table: Table) -> None:
+    """Only the rows of the run are counted."""
     rows = '[{"the key": "1", "test_run_id": "r"}, {"the key": "2", "test_run_id": "r"}]'
     cursor.execute(insert_rows(NAME, ("the key", "test_run_id")), [rows, 2])
     cursor.execute(insert_rows(NAME, ("the key", "test_run_id")), ['[{"the key": "3", "test_run_id": "other"}]', 1])
     cursor.execute("INSERT INTO atdm_run (run_id, state) VALUES ('r', 'deleted')")
 
     described = cursor.execute(describe_run((table,)), ["r"]).fetchone()
-    deleted = cursor.execute(delete_run(table), ["r"]).rowcount
 
     assert described is not None
-    assert (described[0], described[-1], deleted) == ("r", 2, 2)
-
-
-def test_rows_of_no_run_are_not_tagged(cursor: RawCursor[tuple[object, ...]], table: Table) -> None:
-    """Deleting what is tagged leaves the rows whose run column is null."""
-    cursor.execute('ALTER TABLE "50% ""odd"" table" ALTER test_run_id DROP NOT NULL')
-    rows = '[{"the key": "1", "test_run_id": "r"}, {"the key": "2", "test_run_id": null}]'
-    cursor.execute(insert_rows(NAME, ("the key", "test_run_id")), [rows, 2])
-
-    assert cursor.execute(delete_tagged(table)).rowcount == 1
-    assert cursor.execute(find_row(table), ["2"]).fetchone() is not None
+    assert (described[0], described[-1]) == ("r", 2)
 
 
 def test_writing_fewer_rows_than_sent_fails_the_statement(cursor: RawCursor[tuple[object, ...]]) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from inspect import BoundArguments
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, cast
 
@@ -359,12 +358,14 @@ def launch(
         human: tables for people; json: exactly the API's answer. Before or after the command.
     """
     command, bound, left_out = app.parse_args(tokens)
-    if "output" in left_out:
-        return _run_command_of_others(command, bound, output)
-    if "session" not in left_out:  # --help and --version need no server, nor settings that make sense
+    if (
+        "session" not in left_out and "output" not in left_out
+    ):  # --help and --version need no server, nor settings that make sense
         command(*bound.args, **bound.kwargs)
         return 0
     try:
+        if "output" in left_out:  # a command of another package, which asks no API and says itself how it ended
+            return cast("int", command(*bound.args, **bound.kwargs, output=output))
         with AtdmClient() as client:
             code = cast("int | None", command(*bound.args, **bound.kwargs, session=Session(client, output)))
     except AtdmClientError as error:
@@ -384,17 +385,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 _ = app[name]  # only a loaded command can say what it does
     code = cast("object", app.meta(words))
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _run_command_of_others(command: Callable[..., object], bound: BoundArguments, output: OutputFormat) -> int:
-    """A command that asks no API: what it needs, and how it fails, is its own."""
-    try:
-        return cast("int", command(*bound.args, **bound.kwargs, output=output))
-    except AtdmClientError as error:
-        return _report(error, output)
-    except KeyboardInterrupt:
-        print("atdm: interrupted", file=sys.stderr)
-        return INTERRUPTED
 
 
 def _report(error: AtdmClientError, output: OutputFormat) -> int:

@@ -26,9 +26,9 @@ def add_commands_of_others(app: App) -> list[str]:
     """Add them all; the names of those that are installed. A command is loaded when it is called."""
     installed = {entry.name: entry.value for entry in entry_points(group=_GROUP)}
     for name, function in installed.items():
-        app.command(function, name=name, default_parameter=_TOLD)
+        app.command(function, name=name, default_parameter=_TOLD, help_epilogue="")
     for name in _PACKAGE_OF.keys() - installed.keys():
-        app.command(_missing(name), name=name, default_parameter=_TOLD)
+        app.command(_missing(name), name=name, default_parameter=_TOLD, help_epilogue="")
     return list(installed)
 
 

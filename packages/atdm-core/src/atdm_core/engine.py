@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -79,10 +80,11 @@ class Engine:
         fixtures: FixtureFolder,
         server_key: bytes,
         clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
         grace: float = GRACE,
         report: Callable[[str, Exception], None],
     ) -> None:
-        """`server_key` makes cleanup tokens. `grace`: seconds after which a run that a process left open is undone.
+        """`server_key` makes cleanup tokens. `grace`: seconds (`monotonic`) before a run that was left open is undone.
 
         `report` is told of every attempt to settle or expire a run that failed, with the run's id where there is one.
         """
@@ -101,18 +103,19 @@ class Engine:
         )
         self._strategies: dict[str, Strategy] = {}
         self._report = report
-        self._recovery = Recovery(self._services, report, grace=grace)
+        self._recovery = Recovery(self._services, report, grace=grace, monotonic=monotonic)
         self._reaper = Reaper(self._services, report)
         self._serving: set[str] = set()
 
     async def request(self, request: Request, caller: Caller) -> Outcome:
         """Serve a request: intent, plan, rows, judgement, record, seed, fixtures, record, answer.
 
-        Raises a `RequestError` when nothing was done, a `TargetError` or `StoreError` when the run was undone.
+        Raises a `RequestError` when nothing was done, a `TargetError` or `StoreError` when the run was undone. With an
+        idempotency key it may then also be that the record stands and its answer was lost: sent again, it is answered.
         """
         run = Run(request, caller, self._server_key, self._clock)
         bundle = await self._made(run)
-        with self._live(run):
+        with self._live(run.id):
             claim = await self._opened(run, bundle)
             if claim is None or claim.run_id == run.id:
                 return await self._served(run, bundle)
@@ -191,7 +194,7 @@ class Engine:
         run.rejected(findings)
         await self._log.append(run.trail.unstored())
         await self._catalog.record(run.catalog_row())
-        await self._log.note(run.mark("denied", "rejected"))
+        await self._log.note(run.mark("denied", "rejected", run.trail.head.hex()))
         broken = [finding for finding in findings if not finding.ok]
         raise ValidatorRejected(
             " ".join(f"{finding.validator}: {finding.message}" for finding in broken) + " Change the constraints.",
@@ -230,11 +233,12 @@ class Engine:
             answer = await self._decided(run, outcome)
         except BaseException as error:  # a cancelled request leaves no rows either
             run.failed(error)
-            await asyncio.shield(self._recovery.undo(run.trail, row))
+            keyed = run.caller.idempotency_key is not None
+            await asyncio.shield(self._recovery.undo(run.trail, row, keyed=keyed))
             if isinstance(error, AtdmError):
                 error.run_id = run.id
             raise
-        await self._log.note(run.mark("close", "ready"))
+        await self._log.note(run.mark("close", "ready", answer.audit_head))
         return answer
 
     async def _seeded(self, run: Run, bundle: Bundle) -> SeedReceipt | None:
@@ -261,13 +265,13 @@ class Engine:
                 "the request with this Idempotency-Key has not finished; send it again a little later",
                 run_id=claim.run_id,
             )
-        if (answer := await self._answer_of(claim.run_id)) is not None:
-            return answer
-        # The process that claimed the key died, or is still at it elsewhere. The same run is made again: the target
-        # takes equal rows for the same seed, and only one of us can create the run object.
-        run = Run(request, caller, self._server_key, self._clock, claim)
-        bundle = await self._made(run)
-        with self._live(run):
+        with self._live(claim.run_id):
+            if (answer := await self._answer_of(claim.run_id)) is not None:
+                return answer
+            # The process that claimed the key died, or is still at it elsewhere. The same run is made again: the
+            # target takes equal rows for the same seed, and only one of us can create the run object.
+            run = Run(request, caller, self._server_key, self._clock, claim)
+            bundle = await self._made(run)
             run.seeding(bundle)
             await self._log.note(run.open_mark())
             return await self._served(run, bundle)
@@ -289,12 +293,12 @@ class Engine:
         return msgspec.structs.replace(outcome, cleanup=cleanup, audit_head=head.hex())
 
     @contextmanager
-    def _live(self, run: Run) -> Generator[None]:
-        self._serving.add(run.id)
+    def _live(self, run_id: str) -> Generator[None]:
+        self._serving.add(run_id)
         try:
             yield
         finally:
-            self._serving.discard(run.id)
+            self._serving.discard(run_id)
 
 
 async def _both(first: Awaitable[_T], second: Awaitable[_U]) -> tuple[_T, _U]:

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from atdm_core.audit import Mark, Trail, run_status
-from atdm_core.errors import AtdmError, RunGone
+from atdm_core.errors import ResetFailed, RunGone
 from atdm_core.ids import check_id
 from atdm_core.protocols import Services
 from atdm_core.reset import GONE, authorize, residue_of
@@ -33,7 +33,7 @@ class Reaper:
         for run_id in await self._services.target.expired(AT_ONCE):
             try:
                 await self._expire(run_id)
-            except AtdmError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, it must not save the others
                 self._report(run_id, error)
 
     async def _expire(self, run_id: str) -> None:
@@ -45,12 +45,20 @@ class Reaper:
         await expire(self._services, trail)
 
 
-async def expire(services: Services, trail: Trail) -> None:
-    """Have the target delete the rows of a ready run if its time is up, record it, and close its mark."""
+async def expire(services: Services, trail: Trail, *, again: bool = False) -> None:
+    """Have the target delete the rows of a ready run if its time is up, record it, and close its mark.
+
+    Rows that are gone already are left to be recorded by whoever deleted them, who knows what they were; `again`:
+    that one has died.
+    """
     run_id = trail.run_id
-    deletion = await services.target.expire(run_id)
+    try:
+        deletion = await services.target.expire(run_id)
+    except ResetFailed:  # nothing was deleted; the next round tries again, under a mark of its own
+        await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="kept"))
+        raise
     state, head = "kept", None
-    if deletion is not None:
+    if deletion is not None and (again or deletion.previous_state == "seeded"):
         deletion = msgspec.structs.replace(deletion, residue=residue_of(trail, deletion))
         done = await append_events(services.log, run_id, lambda t: _record(t, deletion), trail)
         state, head = "expired", done and done.head.hex()

@@ -9,16 +9,17 @@ as often as it is asked to.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final
+from itertools import takewhile
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
 from atdm_core.audit import Mark, Trail, run_status
 from atdm_core.catalog import catalog_row
-from atdm_core.errors import AtdmError, RunNotFound, TrailConflict
+from atdm_core.errors import RunNotFound, TrailBroken, TrailConflict
 from atdm_core.expiry import expire
 from atdm_core.protocols import Services
-from atdm_core.reset import finish_reset, wipe
+from atdm_core.reset import finish_reset, start_reset
 from atdm_core.run_events import append_events
 from atdm_core.values import CatalogRow, Deletion
 
@@ -32,6 +33,8 @@ RETIRE_AFTER: Final = 2 * 3600.0  # seconds that a log must be known; no process
 RECOVERER: Final = "atdm:recovery"
 """The invoker of what is recorded for a process that died."""
 
+_T = TypeVar("_T")
+
 
 class _Unsettled(Struct):
     """Work on a run that nobody has ended: its mark, the log that has it, and since when we know (monotonic)."""
@@ -42,10 +45,18 @@ class _Unsettled(Struct):
 
 
 class _Abandoned(Struct):
-    """A run that this process failed to undo: the trail that ends in the failure, and its row."""
+    """A run that this process is to undo: the trail that ends in the failure, its row, whether it has a key."""
 
     trail: Trail
     row: CatalogRow
+    keyed: bool
+
+
+class _Stranger(Struct):
+    """A run in the ledger that nobody knows: since when (monotonic), and whether it has been reported."""
+
+    since: float
+    reported: bool = False
 
 
 class Recovery:
@@ -72,7 +83,7 @@ class Recovery:
         self._unsettled: dict[str, list[_Unsettled]] = {}
         self._abandoned: dict[str, _Abandoned] = {}
         self._ready: set[str] = set()
-        self._strangers: dict[str, float] = {}
+        self._strangers: dict[str, _Stranger] = {}
         self._ledger_place = ""
         self._undoing: dict[str, asyncio.Task[None]] = {}
 
@@ -81,12 +92,17 @@ class Recovery:
         """The number of runs that this process has failed to undo so far."""
         return len(self._abandoned)
 
-    async def undo(self, trail: Trail, row: CatalogRow) -> None:
-        """Roll back the run whose trail ends in its failure: now, if store and target let us, else in a later round."""
-        self._abandoned[trail.run_id] = _Abandoned(trail, row)
-        task = asyncio.create_task(self._settle_abandoned(trail.run_id))
-        self._undoing[trail.run_id] = task
-        task.add_done_callback(lambda _: self._undoing.pop(trail.run_id))
+    async def undo(self, trail: Trail, row: CatalogRow, *, keyed: bool = False) -> None:
+        """Roll back the run whose trail ends in its failure: now, if store and target let us, else in a later round.
+
+        `keyed`: the request has an idempotency key, so that others may have ended the run, and answered with it.
+        """
+        run_id = trail.run_id
+        self._abandoned[run_id] = _Abandoned(trail, row, keyed)
+        task = self._undoing.get(run_id)
+        if task is None:
+            task = self._undoing[run_id] = asyncio.create_task(self._settle_abandoned(run_id))
+            task.add_done_callback(lambda _: self._undoing.pop(run_id))
         await asyncio.wait([task], timeout=PATIENCE)
 
     async def sweep(self) -> None:
@@ -95,11 +111,11 @@ class Recovery:
         Raises a `StoreError` or `TargetError` when logs or ledger cannot be read; runs that fail alone are reported.
         """
         owed = [run_id for run_id in self._abandoned if run_id not in self._undoing]
-        await self._side_by_side(map(self._settle_abandoned, owed))
+        await _side_by_side(map(self._settle_abandoned, owed))
         await self._follow()
         due = self._monotonic() - self._grace
         left = [work for works in self._unsettled.values() for work in works if work.since <= due]
-        await self._side_by_side(self._attempt(work.mark.run_id, self._settle(work)) for work in left)
+        await _side_by_side(self._attempt(work.mark.run_id, self._settle(work)) for work in left)
         await self._retire()
         await self._reconcile()
 
@@ -111,38 +127,34 @@ class Recovery:
         await asyncio.gather(*given_up, return_exceptions=True)
         return sum(len(abandoned.trail.unstored().entries) for abandoned in self._abandoned.values())
 
-    async def _side_by_side(self, works: Iterable[Coroutine[Any, Any, object]]) -> None:
-        free = asyncio.Semaphore(AT_ONCE)
-
-        async def do(work: Coroutine[Any, Any, object]) -> None:
-            async with free:
-                await work
-
-        await asyncio.gather(*map(do, works))
-
     async def _attempt(self, run_id: str, work: Awaitable[None]) -> bool:
         try:
             await work
-        except AtdmError as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others must be settled
             self._report(run_id, error)
             return False
         return True
 
     async def _settle_abandoned(self, run_id: str) -> None:
-        abandoned = self._abandoned[run_id]
-        if await self._attempt(run_id, self._roll_back(abandoned.trail, abandoned.row)):
+        abandoned = self._abandoned.get(run_id)
+        if abandoned and await self._attempt(run_id, self._roll_back(abandoned)):
             self._abandoned.pop(run_id, None)
 
-    async def _roll_back(self, draft: Trail, row: CatalogRow) -> None:
-        """Undo a run of this process, whose caller is told that it failed: also when its record says that it is ready.
+    async def _roll_back(self, abandoned: _Abandoned) -> None:
+        """Undo a run of this process, whose caller is told that it failed.
 
-        That record may have reached the store although the answer was lost; its rows then go the ordinary way.
+        A record that it is ready may stand all the same: it reached the store and the answer was lost, or another
+        process carried the run on. Where there is a key, somebody may have been answered with it: the run stays, and
+        who sends the request again is answered. Where there is none, nobody can: its rows go the ordinary way.
         """
-        trail = await self._decide(draft, row)
-        if run_status(trail.events) == "ready":
-            await wipe(self._services, trail, row.invoker)
-        else:
+        trail = await self._decide(abandoned.trail, abandoned.row)
+        if run_status(trail.events) != "ready" or abandoned.keyed:
             await self._finish_rollback(trail)
+            return
+        invoker = abandoned.row.invoker
+        started = trail if _is_being_reset(trail) else await start_reset(self._services, trail, invoker)
+        if started is not None:
+            await finish_reset(self._services, started, invoker)
 
     async def _decide(self, draft: Trail, row: CatalogRow) -> Trail:
         """The trail as it is decided, by the draft or by somebody who was quicker."""
@@ -157,8 +169,8 @@ class Recovery:
         return draft
 
     async def _finish_rollback(self, trail: Trail) -> None:
-        """Delete the rows of a run that is decided to be rolled back, record it, and close its mark."""
-        if run_status(trail.events) == "rolled_back" and not _ended(trail, "rollback_completed"):
+        """Delete the rows of a run that is decided to be rolled back, record it; close the mark of any decided run."""
+        if run_status(trail.events) == "rolled_back" and not _is_wiped(trail):
             deletion = await self._services.target.delete(trail.run_id)
             await append_events(self._services.log, trail.run_id, lambda t: _record_rollback(t, deletion), trail)
         await self._close(trail)
@@ -167,20 +179,34 @@ class Recovery:
         """Read what is new in the logs of all processes."""
         news = await self._services.log.marks(self._seen)
         now = self._monotonic()
-        # A run may be opened in one log and closed in another, and those are read in any order: opens come first.
         for log_id, mark in news.marks:
             if mark.kind == "open":
-                self._unsettled.setdefault(mark.run_id, []).append(_Unsettled(mark, log_id, now))
-            elif mark.kind == "close" and mark.state == "ready":
+                self._begin(_Unsettled(mark, log_id, now))
+            elif mark.state == "kept":  # what was begun in its own log before; something may have begun after
+                self._end(mark.run_id, lambda work, log_id=log_id: work.log_id == log_id and not _is_seeding(work))
+            elif mark.state == "ready":
                 self._ready.add(mark.run_id)
-        for log_id, mark in news.marks:
-            if mark.kind == "close":
-                self._end(mark.run_id, lambda work, log_id=log_id, mark=mark: _ends(mark, log_id, work))
-            if mark.kind == "close" and mark.state not in ("ready", "kept"):
-                self._ready.discard(mark.run_id)
+        # A run may be opened in one log and closed in another, and those are read in any order: opens came first.
+        for _, mark in news.marks:
+            if mark.kind == "close" and mark.state != "kept":
+                self._closed(mark)
         self._seen = news.seen
         for log_id in news.seen:
             self._logs.setdefault(log_id, now)
+
+    def _begin(self, work: _Unsettled) -> None:
+        """Remember the work, unless the same was begun in the same log before: to settle it once is enough."""
+        works = self._unsettled.setdefault(work.mark.run_id, [])
+        if not any(other.log_id == work.log_id and other.mark.state == work.mark.state for other in works):
+            works.append(work)
+
+    def _closed(self, mark: Mark) -> None:
+        """Forget the work that is ended by a mark of what a run finally is, whoever began it."""
+        if mark.state == "ready":
+            self._end(mark.run_id, _is_seeding)
+            return
+        self._ready.discard(mark.run_id)
+        self._end(mark.run_id, _is_seeding if mark.state == "rolled_back" else lambda _: True)
 
     def _end(self, run_id: str, is_ended: Callable[[_Unsettled], bool]) -> None:
         left = [work for work in self._unsettled.pop(run_id, ()) if not is_ended(work)]
@@ -198,10 +224,10 @@ class Recovery:
                 f"run {work.mark.run_id} was being taken back, and has no record", run_id=work.mark.run_id
             )
         ready = run_status(trail.events) == "ready"
-        if ready and work.mark.state == "resetting" and _last_reset(trail) == "reset_started":
+        if ready and work.mark.state == "resetting" and _is_being_reset(trail):
             await finish_reset(self._services, trail, RECOVERER)
         elif ready and work.mark.state == "expiring":
-            await expire(self._services, trail)
+            await expire(self._services, trail, again=True)
         else:
             await self._finish_rollback(trail)
         self._end(work.mark.run_id, lambda other: other is work)
@@ -216,33 +242,37 @@ class Recovery:
     async def _reconcile(self) -> None:
         """Compare the target's ledger with the trails, a page each round: what no trail keeps is deleted."""
         page = await self._services.target.seeded(self._ledger_place, LEDGER_PAGE)
-        place, passed = self._ledger_place, True
-        for run_id in page:
-            accounted = run_id in self._ready or await self._account_for(run_id)
-            passed = passed and accounted
-            if passed:
-                place = run_id
-        self._ledger_place = place
-        self._ready = {run_id for run_id in self._ready if run_id > place}
+        accounted = await _side_by_side(map(self._account_for, page))
+        passed = list(takewhile(lambda told: told[1], zip(page, accounted, strict=True)))
+        place = self._ledger_place = passed[-1][0] if passed else self._ledger_place
+        left = {run_id for run_id in page if run_id > place}
+        end = page[-1] if len(page) == LEDGER_PAGE else None
+        self._ready = {run_id for run_id in self._ready if run_id in left or (end is not None and run_id > end)}
+        self._strangers = {run_id: stranger for run_id, stranger in self._strangers.items() if run_id in left}
 
     async def _account_for(self, run_id: str) -> bool:
         """Whether the run may stay as it is in the ledger. A run that no trail and no mark knows is only reported."""
+        if run_id in self._ready:
+            return True
         if run_id in self._unsettled or run_id in self._abandoned:
             return False
-        trail = await self._services.log.read(run_id)
-        if trail is not None:
-            if run_status(trail.events) != "ready":
-                await self._attempt(run_id, self._delete(run_id))
+        try:
+            trail = await self._services.log.read(run_id)
+        except TrailBroken as error:  # nobody can say what this run is; the others wait behind it
+            self._report(run_id, error)
             return True
-        first_seen = self._strangers.setdefault(run_id, self._monotonic())
-        if self._monotonic() - first_seen < self._grace:
-            return False
-        del self._strangers[run_id]
-        unknown = RunNotFound(
-            f"the target holds rows of run {run_id}, which this store knows nothing of", run_id=run_id
-        )
-        self._report(run_id, unknown)
-        return True
+        if trail is None:
+            return self._is_told_of(run_id)
+        return run_status(trail.events) == "ready" or await self._attempt(run_id, self._delete(run_id))
+
+    def _is_told_of(self, run_id: str) -> bool:
+        """Whether a run that nobody knows has been reported, which it is once, when its record had time to appear."""
+        stranger = self._strangers.setdefault(run_id, _Stranger(self._monotonic()))
+        if not stranger.reported and self._monotonic() - stranger.since >= self._grace:
+            unknown = f"the target holds rows of run {run_id}, which this store knows nothing of"
+            self._report(run_id, RunNotFound(unknown, run_id=run_id))
+            stranger.reported = True
+        return stranger.reported
 
     async def _delete(self, run_id: str) -> None:
         await self._services.target.delete(run_id)
@@ -267,28 +297,37 @@ class Recovery:
         return trail
 
 
-def _ends(close: Mark, log_id: str, work: _Unsettled) -> bool:
-    """Whether a close mark ends the work: what is final ends all, `kept` what was begun in its own log."""
-    match close.state:
-        case "ready" | "rolled_back":
-            return work.mark.state == "seeding"
-        case "kept":
-            return work.log_id == log_id and work.mark.state != "seeding"
-        case _:
-            return True
+async def _side_by_side(works: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """What the works return, a few at a time; the first error, once all have ended."""
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def do(work: Coroutine[Any, Any, _T]) -> _T:
+        async with free:
+            return await work
+
+    results = await asyncio.gather(*map(do, works), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results  # pyright: ignore[reportReturnType]
 
 
-def _ended(trail: Trail, action: str) -> bool:
-    return any(event.action == action for event in trail.events)
+def _is_seeding(work: _Unsettled) -> bool:
+    return work.mark.state == "seeding"
 
 
-def _last_reset(trail: Trail) -> str | None:
+def _is_wiped(trail: Trail) -> bool:
+    return any(event.action == "rollback_completed" for event in trail.events)
+
+
+def _is_being_reset(trail: Trail) -> bool:
     resets = ("reset_started", "reset_completed", "reset_failed")
-    return next((event.action for event in reversed(trail.events) if event.action in resets), None)
+    last = next((event.action for event in reversed(trail.events) if event.action in resets), None)
+    return last == "reset_started"
 
 
 def _record_rollback(trail: Trail, deletion: Deletion) -> bool:
-    if _ended(trail, "rollback_completed"):
+    if _is_wiped(trail):
         return False
     outputs = {"deleted_counts": dict(deletion.deleted_counts)}
     trail.record(

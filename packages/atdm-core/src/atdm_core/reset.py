@@ -13,7 +13,7 @@ from atdm_core.protocols import Order, Services
 from atdm_core.run_events import append_events
 from atdm_core.values import CatalogRow, Deletion, ResetOutcome, Residue
 
-__all__ = ["GONE", "ResetRun", "authorize", "finish_reset", "residue_of", "wipe"]
+__all__ = ["GONE", "ResetRun", "authorize", "finish_reset", "residue_of", "start_reset"]
 
 GONE = frozenset({"cleaned", "expired"})
 """The states of a run whose rows have been taken back."""
@@ -29,7 +29,7 @@ class ResetRun:
         """The `ResetOutcome`. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
         run_id = check_id(order.options["run_id"])
         _, trail = await authorize(self._services, run_id, order.options["cleanup_token"], order.invoker, "reset")
-        deletion = await wipe(self._services, trail, order.invoker)
+        deletion = await _wipe(self._services, trail, order.invoker)
         if deletion is None:
             return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
         outcome = ResetOutcome(
@@ -55,8 +55,8 @@ async def authorize(services: Services, run_id: str, token: str, invoker: str, a
     return row, trail
 
 
-async def wipe(services: Services, trail: Trail, invoker: str) -> Deletion | None:
-    """Record that the run is being reset, delete its rows, record what came of it; None when they are gone already.
+async def start_reset(services: Services, trail: Trail, invoker: str) -> Trail | None:
+    """Record that the run is being reset; its trail, or None when its rows have been taken back already.
 
     `trail` is the run's as it was read a moment ago. Once both mark and start are stored, a reset that is cut off is
     finished by whoever finds its mark.
@@ -69,7 +69,16 @@ async def wipe(services: Services, trail: Trail, invoker: str) -> Deletion | Non
         services.log.note(mark), append_events(services.log, run_id, lambda t: _start(t, invoker), trail)
     )
     if started is None:
+        await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="kept"))
+    return started
+
+
+async def _wipe(services: Services, trail: Trail, invoker: str) -> Deletion | None:
+    """Record that the run is being reset, delete its rows, record what came of it; None when they are gone already."""
+    started = await start_reset(services, trail, invoker)
+    if started is None:
         return None
+    run_id = started.run_id
     try:
         return await finish_reset(services, started, invoker)
     except TargetError as error:

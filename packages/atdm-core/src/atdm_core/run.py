@@ -149,8 +149,8 @@ class Run:
             bodies=tuple(entry.body.decode() for entry in self.trail.entries),
         )
 
-    def mark(self, kind: Literal["close", "denied"], state: str) -> Mark:
-        """The mark that the request has ended in `state`."""
+    def mark(self, kind: Literal["close", "denied"], state: str, head: str | None = None) -> Mark:
+        """The mark that the request has ended in `state`; `head`: of the stored trail, which may be another's."""
         return Mark(
             kind=kind,
             run_id=self.id,
@@ -158,7 +158,7 @@ class Run:
             invoker=self.caller.invoker,
             state=state,
             row_counts=dict(self.row_counts),
-            head=self.trail.head.hex() if kind == "denied" or state == "ready" else None,
+            head=head,
         )
 
     def _judged(self, action: str, findings: Sequence[Finding], **event: Any) -> None:

@@ -29,6 +29,7 @@ async def append_events(
         try:
             await log.append(trail.unstored())
         except TrailConflict:
+            trail.forget_unstored()
             trail = None
             continue
         except BaseException:

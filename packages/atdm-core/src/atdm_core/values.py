@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -11,6 +11,7 @@ from atdm_core.draw import LARGEST_SEED
 from atdm_core.table import Table
 
 __all__ = [
+    "KEYS_TOLD",
     "Bundle",
     "Caller",
     "CatalogQuery",
@@ -152,6 +153,10 @@ class SeedReceipt(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+KEYS_TOLD: Final = 1000
+"""The most keys of one table that a deletion names, of the run's rows and of its residue."""
+
+
 class Residue(Struct, frozen=True, kw_only=True):
     """A row that the system under test put under a run's rows: found through foreign keys, or by the run's id.
 
@@ -168,7 +173,8 @@ class Residue(Struct, frozen=True, kw_only=True):
 class Deletion(Struct, frozen=True, kw_only=True):
     """What the target says it deleted: rows by table, and the state the run had before (null: never seeded).
 
-    `deleted_keys` has the keys of the rows that carried the run's id, by table, at most `KEYS_TOLD` of each.
+    `deleted_counts` counts every row that went; `deleted_keys` has the keys of those that carried the run's id, by
+    table, and `residue` the others, at most `KEYS_TOLD` of each table.
     """
 
     deleted_counts: Mapping[str, int]

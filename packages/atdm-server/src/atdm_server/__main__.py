@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"atdm-server: {error.message}", file=sys.stderr)
         return 1
     Server(
-        "atdm_server.app:create_app",
+        "atdm_server.worker:create_worker_app",
         factory=True,
         interface=Interfaces.ASGI,
         address=settings.host,

@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         baselines=ObjectBaselines(catalog_store),
         fixtures=FixtureFolder(settings.fixture_folder),
         server_key=settings.server_key,
+        grace=settings.recovery_grace,
         report=_report,
     )
 
@@ -76,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         count_process()
         gc.collect()
         gc.freeze()
-        sweeping = asyncio.create_task(engine.keep_sweeping())
+        sweeping = asyncio.create_task(engine.keep_sweeping(settings.sweep_pace))
         yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):

@@ -9,7 +9,7 @@ import msgspec
 
 from atdm_core.errors import BaselineSchemaDrift, ResetFailed, RestoreFailed, SnapshotFailed
 from atdm_core.protocols import Export
-from atdm_core.values import Deletion
+from atdm_core.values import Deletion, TableDigest
 from atdm_server.table_frames import BrokenFrames, read_export, write_frames
 from atdm_server.target_answers import error_of, reaching, read_answer
 
@@ -21,6 +21,10 @@ _PATIENCE: Final = 600.0  # seconds between two signs of life; a million rows ta
 
 class _Restored(msgspec.Struct, frozen=True):
     row_counts: dict[str, int]
+
+
+class _Digested(msgspec.Struct, frozen=True):
+    tables: dict[str, TableDigest]
 
 
 class HttpDatabase:
@@ -40,6 +44,12 @@ class HttpDatabase:
         with reaching(self._url, _PATIENCE):
             response = await self._http.delete("/internal/runs")
         return read_answer(response, Deletion, ResetFailed)
+
+    async def digest(self) -> Mapping[str, TableDigest]:
+        """See `Database.digest`."""
+        with reaching(self._url, _PATIENCE):
+            response = await self._http.get("/internal/digest")
+        return read_answer(response, _Digested, SnapshotFailed).tables
 
     @asynccontextmanager
     async def export(self) -> AsyncGenerator[Export]:

@@ -1,20 +1,34 @@
 """The target over HTTP: one pooled client for the life of the process (docs/reference/target-contract.md)."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, Final
 
 import httpx2
 import msgspec
 
-from atdm_core.errors import ResetFailed, SeedFailed, TargetError, TargetUnreachable
+from atdm_core.errors import ResetFailed, RunGone, SeedFailed, TargetError, TargetUnreachable
 from atdm_core.values import Bundle, Deletion, SeedReceipt
 from atdm_server.target_answers import error_of, reaching, read_answer
 
 __all__ = ["HttpTarget"]
 
-_T = TypeVar("_T")
-_POOL = httpx2.Limits(max_connections=64, max_keepalive_connections=16)
+_POOL: Final = httpx2.Limits(max_connections=64, max_keepalive_connections=16)
+_GONE: Final = frozenset({"RUN_DELETED", "RUN_NOT_FOUND"})
+
+
+class _Extended(msgspec.Struct, frozen=True):
+    expires_at: datetime
+
+
+class _ListedRun(msgspec.Struct, frozen=True):
+    run_id: str
+
+
+class _RunList(msgspec.Struct, frozen=True):
+    runs: list[_ListedRun]
 
 
 class HttpTarget:
@@ -38,11 +52,36 @@ class HttpTarget:
         body: dict[str, Any] = {"bundle_sha": sha256(tables).hexdigest(), "tables": msgspec.Raw(tables)}
         if ttl_seconds is not None:
             body["ttl_seconds"] = ttl_seconds
-        return await self._call("PUT", bundle.run_id, SeedReceipt, SeedFailed, msgspec.json.encode(body))
+        response = await self._send("PUT", f"/internal/runs/{bundle.run_id}", msgspec.json.encode(body))
+        return read_answer(response, SeedReceipt, SeedFailed)
 
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""
-        return await self._call("DELETE", run_id, Deletion, ResetFailed)
+        return read_answer(await self._send("DELETE", f"/internal/runs/{run_id}"), Deletion, ResetFailed)
+
+    async def extend(self, run_id: str, ttl_seconds: int) -> datetime:
+        """See `Target.extend`. A `TargetError` when the target refuses for another reason."""
+        content = msgspec.json.encode({"ttl_seconds": ttl_seconds})
+        response = await self._send("PATCH", f"/internal/runs/{run_id}", content)
+        if not response.is_success and error_of(response)[0] in _GONE:
+            raise RunGone(f"run {run_id} has been taken back, or its time was up; ask for a new one", run_id=run_id)
+        return read_answer(response, _Extended, TargetError).expires_at
+
+    async def expired(self, limit: int) -> Sequence[str]:
+        """See `Target.expired`. A `TargetError` when the target refuses."""
+        return self._listed(await self._send("GET", "/internal/expired", params={"limit": limit}))
+
+    async def expire(self, run_id: str) -> Deletion | None:
+        """See `Target.expire`; errors as in `delete`."""
+        response = await self._send("DELETE", f"/internal/expired/{run_id}")
+        if not response.is_success and error_of(response)[0] == "NOT_EXPIRED":
+            return None
+        return read_answer(response, Deletion, ResetFailed)
+
+    async def seeded(self, after: str, limit: int) -> Sequence[str]:
+        """See `Target.seeded`; at most 1,000 at once. A `TargetError` when the target refuses."""
+        query = {"state": "seeded", "after": after, "limit": limit}
+        return self._listed(await self._send("GET", "/internal/runs", params=query))
 
     async def check(self) -> None:
         """See `Target.check`."""
@@ -54,18 +93,14 @@ class HttpTarget:
         """Close the pool."""
         await self._http.aclose()
 
-    async def _call(
-        self,
-        method: str,
-        run_id: str,
-        answer: type[_T],
-        refusal: type[TargetError],
-        content: bytes | None = None,
-    ) -> _T:
-        return read_answer(await self._send(method, f"/internal/runs/{run_id}", content), answer, refusal)
-
-    async def _send(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
+    async def _send(
+        self, method: str, path: str, content: bytes | None = None, params: Mapping[str, str | int] | None = None
+    ) -> httpx2.Response:
         headers = {"content-type": "application/json"} if content is not None else None
         with reaching(self._url, self._timeout):
             async with asyncio.timeout(self._timeout):  # the client's own are per read, and a slow drip outlasts them
-                return await self._http.request(method, path, content=content, headers=headers)
+                return await self._http.request(method, path, content=content, headers=headers, params=params)
+
+    @staticmethod
+    def _listed(response: httpx2.Response) -> list[str]:
+        return [run.run_id for run in read_answer(response, _RunList, TargetError).runs]

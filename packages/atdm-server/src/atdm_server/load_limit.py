@@ -1,11 +1,10 @@
 """Bounds on work: so many changes at once, so many that wait, and so long for each."""
 
 import asyncio
-import re
 from typing import Final
 
 import msgspec
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
 from atdm_server.errors import DeadlineExceeded, TooManyRequests
 from atdm_server.responses import ErrorBody, ErrorContent, status_of
@@ -14,8 +13,8 @@ __all__ = ["LoadLimit"]
 
 RETRY_AFTER: Final = 1  # seconds that a refused caller is asked to wait
 
-# Snapshots and restores take as long as the target has rows.
-_SHORT: Final = re.compile(r"/test-data/(requests|runs/[^/]+/[a-z]+)")
+# These take as long as the target has rows. A path that is spelled another way has a deadline.
+_LONG: Final = frozenset({"/test-data/baseline/snapshot", "/test-data/baseline/restore", "/test-data/reset/all"})
 
 
 class LoadLimit:
@@ -25,7 +24,11 @@ class LoadLimit:
     """
 
     def __init__(self, app: ASGIApp, *, at_once: int, waiting: int, deadline: float) -> None:
-        """`at_once` changes are served, `waiting` more may queue; `deadline` in seconds, for a request or a reset."""
+        """`at_once` changes are served, `waiting` more may queue.
+
+        `deadline` in seconds: for one change, from its arrival to its answer; for one that concerns the whole target,
+        until its body has arrived, as slow senders would occupy the server otherwise.
+        """
         self._app = app
         self._free = asyncio.Semaphore(at_once)
         self._most = at_once + waiting
@@ -55,8 +58,10 @@ class LoadLimit:
             answering = True
             await send(message)
 
+        is_long = scope["path"] in _LONG
+        receive = _in_time(receive, self._deadline) if is_long else receive
         try:
-            async with asyncio.timeout(self._deadline if _SHORT.fullmatch(scope["path"]) else None), self._free:
+            async with asyncio.timeout(None if is_long else self._deadline), self._free:
                 await self._app(scope, receive, send_and_note)
         except TimeoutError:
             if answering:
@@ -66,6 +71,24 @@ class LoadLimit:
                 "with a new Idempotency-Key if it had one"
             )
             await _refuse(late, send, [])
+
+
+def _in_time(receive: Receive, seconds: float) -> Receive:
+    """`receive`, which gives the whole body so many seconds to arrive; `DeadlineExceeded` when it does not."""
+    until: float | None = asyncio.get_running_loop().time() + seconds
+
+    async def receive_in_time() -> ReceiveMessage:
+        nonlocal until
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"the body did not arrive within {seconds:g} s; send it again") from error
+        if not message.get("more_body", False):
+            until = None
+        return message
+
+    return receive_in_time
 
 
 async def _refuse(error: TooManyRequests | DeadlineExceeded, send: Send, headers: list[tuple[bytes, bytes]]) -> None:

@@ -15,7 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from atdm_core import AtdmError, Event
 from atdm_core.audit import Mark, Part, Trail
-from atdm_core.protocols import AuditLog, Catalog
+from atdm_core.protocols import AuditLog, Catalog, LogNews
 from atdm_core.values import CatalogQuery, CatalogRow
 
 __all__ = [
@@ -64,6 +64,14 @@ class MeasuredAuditLog:
     async def note(self, mark: Mark) -> None:
         """See `AuditLog.note`."""
         await self._log.note(mark)
+
+    async def marks(self, seen: Mapping[str, int]) -> LogNews:
+        """See `AuditLog.marks`."""
+        return await self._log.marks(seen)
+
+    async def retire(self, log_id: str) -> None:
+        """See `AuditLog.retire`."""
+        await self._log.retire(log_id)
 
     async def append(self, part: Part) -> None:
         """See `AuditLog.append`."""

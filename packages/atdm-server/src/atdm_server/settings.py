@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     target_timeout: float = 10.0
     request_timeout: float = 30.0
+    recovery_grace: float = 60.0
+    sweep_pace: float = 5.0
     changes_at_once: int = 64
     changes_waiting: int = 256
     reads_need_token: bool = False
@@ -41,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """The settings of this process; `SettingsInvalid` names the variable that is missing or wrong."""
+        request_timeout, recovery_grace = _patience(environment)
         return cls(
             tokens=_tokens(environment),
             target_url=_http_url(environment, "ATDM_TARGET_URL", "the address of the system under test"),
@@ -53,8 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=_number(environment, "ATDM_PORT", 18001, highest=65535),
             workers=_number(environment, "ATDM_WORKERS", 1, highest=256),
             target_timeout=float(_number(environment, "ATDM_TARGET_TIMEOUT_SECONDS", 10, highest=3600)),
-            # Another process takes a run for dead that has stood open for a minute: nobody may serve one for as long.
-            request_timeout=float(_number(environment, "ATDM_REQUEST_TIMEOUT_SECONDS", 30, highest=45)),
+            request_timeout=request_timeout,
+            recovery_grace=recovery_grace,
+            sweep_pace=float(_number(environment, "ATDM_SWEEP_SECONDS", 5, highest=3600)),
             changes_at_once=_number(environment, "ATDM_CHANGES_AT_ONCE", 64, highest=10_000),
             changes_waiting=_number(environment, "ATDM_CHANGES_WAITING", 256, highest=100_000),
             reads_need_token=_one_of(environment, "ATDM_READS", ("open", "token")) == "token",
@@ -126,6 +130,18 @@ def _server_key(environment: Mapping[str, str]) -> bytes:
     if len(key) < SHORTEST_SECRET:
         raise SettingsInvalid(f"the server key is too weak: use at least {SHORTEST_SECRET} characters")
     return key.encode()
+
+
+def _patience(environment: Mapping[str, str]) -> tuple[float, float]:
+    """How long a request may take, and after how long a run that stands open is taken for dead, in seconds."""
+    request = _number(environment, "ATDM_REQUEST_TIMEOUT_SECONDS", 30, highest=3600)
+    recovery = _number(environment, "ATDM_RECOVERY_SECONDS", 60, highest=7200)
+    if recovery <= request:
+        raise SettingsInvalid(
+            f"ATDM_RECOVERY_SECONDS is {recovery}, and a request may take {request} s: it must be more than "
+            "ATDM_REQUEST_TIMEOUT_SECONDS, or other processes would undo runs that are still being served"
+        )
+    return float(request), float(recovery)
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, *, highest: int) -> int:

@@ -18,6 +18,7 @@ SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 SHORTEST_SECRET: Final = 16  # characters
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_COMMENT: Final = re.compile(r"(?:^|\s)#.*")  # a secret may have a '#' in it
 
 
 class Token(Struct, frozen=True):
@@ -59,7 +60,7 @@ class Tokens:
 
         `SettingsInvalid` names the line, and never the secret.
         """
-        lines = [line.partition("#")[0].split() for line in text.splitlines()]
+        lines = [_COMMENT.sub("", line).split() for line in text.splitlines()]
         return [_read_line(fields, f"line {number} of {setting}") for number, fields in enumerate(lines, 1) if fields]
 
     def find(self, secret: str) -> Token | None:
@@ -74,7 +75,8 @@ class Tokens:
 
 def check_secret(secret: str, setting: str) -> str:
     """The secret itself; `SettingsInvalid` when it is easily guessed, or no header can carry it."""
-    if len(secret) < SHORTEST_SECRET or not (secret.isascii() and secret.isprintable()):
+    carried = secret.isascii() and secret.isprintable() and secret == secret.strip()
+    if len(secret) < SHORTEST_SECRET or not carried:
         raise SettingsInvalid(
             f"{setting} is too weak: use at least {SHORTEST_SECRET} printable ASCII characters, such as "
             f"{secrets.token_urlsafe(24)}"

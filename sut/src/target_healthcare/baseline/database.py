@@ -4,7 +4,7 @@ Both run in a thread on a connection of their own: they take seconds, and the po
 """
 
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -44,6 +44,19 @@ class RestoreAnswer(msgspec.Struct, frozen=True):
     run_count: int
 
 
+class TableDigest(msgspec.Struct, frozen=True):
+    """The content of a table, whatever the order of its rows: how many, and 128 bits (hex) over all of them."""
+
+    rows: int
+    digest: str
+
+
+class DigestAnswer(msgspec.Struct, frozen=True):
+    """The digests of all tables at one moment."""
+
+    tables: dict[str, TableDigest]
+
+
 class TableShape(msgspec.Struct, frozen=True):
     """A table as the catalog has it, its columns those that COPY reads and writes."""
 
@@ -53,9 +66,16 @@ class TableShape(msgspec.Struct, frozen=True):
 
     def copy_out(self) -> sql.Composed:
         """The statement that writes all rows as CSV."""
-        only = sql.SQL("") if self.is_partitioned else sql.SQL("ONLY ")
         query = "COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT csv)"
-        return sql.SQL(query).format(self._column_list(), only, sql.Identifier(self.name))
+        return sql.SQL(query).format(self._column_list(), self._only(), sql.Identifier(self.name))
+
+    def digest(self) -> sql.Composed:
+        """The statement that counts the rows and sums up their hashes under two seeds."""
+        query = """
+            SELECT count(*), coalesce(sum(hashtextextended(line, 1)), 0), coalesce(sum(hashtextextended(line, 2)), 0)
+            FROM (SELECT (whole.*)::text COLLATE "C" AS line FROM {}{} AS whole) AS lines
+        """
+        return sql.SQL(query).format(self._only(), sql.Identifier(self.name))
 
     def copy_in(self) -> sql.Composed:
         """The statement that reads rows from CSV.
@@ -66,6 +86,9 @@ class TableShape(msgspec.Struct, frozen=True):
         query = "COPY {} ({}) FROM STDIN (FORMAT csv, FREEZE {})"
         freeze = sql.SQL("false" if self.is_partitioned else "true")
         return sql.SQL(query).format(sql.Identifier(self.name), self._column_list(), freeze)
+
+    def _only(self) -> sql.SQL:
+        return sql.SQL("") if self.is_partitioned else sql.SQL("ONLY ")
 
     def _column_list(self) -> sql.Composed:
         return _name_list(column.name for column in self.columns)
@@ -86,11 +109,7 @@ class Database:
         """
         with self._connect("export") as connection:
             shapes = self._shapes(connection)
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ
-            connection.read_only = True
-            with connection.transaction():
-                # Locked before the snapshot is taken, so that nobody truncates what it is about to show.
-                self._lock(connection, sql.SQL("ACCESS SHARE"))
+            with self._reading(connection):
                 yield write_frame(Start(self.schema.schema_version, _now(connection), tuple(self._names)))
                 counts: dict[str, int] = {}
                 for shape in shapes:
@@ -98,6 +117,13 @@ class Database:
                     counts[shape.name] = yield from _export_table(connection, shape)
                     yield write_frame(TableEnd(shape.name, counts[shape.name]))
                 yield write_frame(Done(counts))
+
+    def digest(self) -> DigestAnswer:
+        """Read all tables consistently, in the database itself: no row leaves it. Raises `psycopg.Error`."""
+        with self._connect("digest") as connection:
+            shapes = self._shapes(connection)
+            with self._reading(connection):
+                return DigestAnswer({shape.name: _digest_table(connection, shape) for shape in shapes})
 
     def restore(self, chunks: Iterable[bytes]) -> RestoreAnswer:
         """Replace all rows by those of a stream of frames and bury every run, in one transaction.
@@ -132,6 +158,16 @@ class Database:
         connection.execute(_QUERIES["settle"])
         return connection
 
+    @contextmanager
+    def _reading(self, connection: Connection) -> Generator[None]:
+        """One consistent read: everything in it sees the same rows."""
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with connection.transaction():
+            # Locked before the snapshot is taken, so that nobody truncates what it is about to show.
+            self._lock(connection, sql.SQL("ACCESS SHARE"))
+            yield
+
     def _shapes(self, connection: Connection) -> list[TableShape]:
         rows = connection.execute(_QUERIES["list_columns"], [self._names]).fetchall()
         return [
@@ -156,6 +192,12 @@ class Database:
             reason = error.diag.message_detail or error.diag.message_primary
             raise RowsReferenced(f"tables that no migration declares refer to those to restore: {reason}") from error
         return [statement.encode() for _, statement in hindrances]
+
+
+def _digest_table(connection: Connection, shape: TableShape) -> TableDigest:
+    """Two sums of 64-bit hashes, of every row as text; a sum does not depend on the order."""
+    ((rows, *sums),) = connection.execute(shape.digest()).fetchall()
+    return TableDigest(rows, "".join(f"{int(total) % (1 << 64):016x}" for total in sums))
 
 
 def _export_table(connection: Connection, shape: TableShape) -> Generator[bytes, None, int]:

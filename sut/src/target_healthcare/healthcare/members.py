@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
-from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import dict_row
 
 from target_healthcare.database import Connection, Pool
 from target_healthcare.errors import RowNotFound
 from target_healthcare.ledger import Ledger, RunId
 from target_healthcare.queries import read_queries
-from target_healthcare.sqlstates import still_referenced
-from target_healthcare.statements import delete_run, insert_rows
+from target_healthcare.removals import delete_rows
+from target_healthcare.sqlstates import REFERENCED, still_referenced
+from target_healthcare.statements import insert_rows
 
 _QUERIES: Final = read_queries(Path(__file__).with_name("queries.sql"))
 
@@ -64,10 +64,11 @@ async def delete_members(ledger: Ledger, run_id: str) -> int:
     """Delete the members of a run and return their number; raises `RowsReferenced`."""
     try:
         async with ledger.write() as connection:
-            deleted = await connection.execute(delete_run(ledger.schema.by_name["member"]), [run_id])
-    except ForeignKeyViolation as error:
+            deleted = await connection.execute(delete_rows([ledger.schema.by_name["member"]]), [run_id])
+    except REFERENCED as error:
         raise still_referenced(error, run_id) from error
-    return deleted.rowcount
+    ((_, count, _),) = await deleted.fetchall()
+    return count
 
 
 async def list_claims(pool: Pool, member_id: str) -> list[Row]:

@@ -1,12 +1,21 @@
 """The run ledger: what was seeded under which run, and its way back."""
 
-from target_healthcare.ledger.bundle import RUN_ID_FORM, RunId, SeedRequest, TableRows, read_rows, read_seed
+from target_healthcare.ledger.bundle import (
+    RUN_ID_FORM,
+    ExtendRequest,
+    RunId,
+    SeedRequest,
+    TableRows,
+    read_rows,
+    read_seed,
+)
 from target_healthcare.ledger.runs import (
     BURY_ALL,
     LOCK_ALONE,
     WRITER_LOCK,
     DeleteAllAnswer,
     DeleteAnswer,
+    ExtendAnswer,
     Ledger,
     RunDescription,
     RunList,
@@ -22,6 +31,8 @@ __all__ = [
     "WRITER_LOCK",
     "DeleteAllAnswer",
     "DeleteAnswer",
+    "ExtendAnswer",
+    "ExtendRequest",
     "Ledger",
     "RunDescription",
     "RunId",

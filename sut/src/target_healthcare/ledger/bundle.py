@@ -14,6 +14,7 @@ RUN_ID_FORM = r"^(?!\.)[A-Za-z0-9._-]{1,128}(?!\n)$"
 
 RunId: TypeAlias = Annotated[str, msgspec.Meta(pattern=RUN_ID_FORM)]
 """1 to 128 letters, digits, dots, underscores or hyphens, not beginning with a dot."""
+TimeToLive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=_TEN_YEARS)]
 BundleSha: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 
 RowList: TypeAlias = Annotated[
@@ -27,7 +28,13 @@ class SeedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bundle_sha: BundleSha
     tables: dict[str, RowList]
-    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=_TEN_YEARS)] | None = None
+    ttl_seconds: TimeToLive | None = None
+
+
+class ExtendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of an extension: how long the run shall live from now."""
+
+    ttl_seconds: TimeToLive
 
 
 class TableRows(msgspec.Struct, frozen=True):

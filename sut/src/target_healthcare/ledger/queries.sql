@@ -28,6 +28,21 @@ INSERT INTO atdm_run (run_id, state) VALUES ($1, 'deleted') ON CONFLICT (run_id)
 -- One row written: the run was seeded until now.
 UPDATE atdm_run SET state = 'deleted' WHERE run_id = $1 AND state = 'seeded'
 
+-- name: lock_expired
+-- No row: the run is not seeded, its time is not up, or somebody else has it in hand.
+SELECT 1 FROM atdm_run
+WHERE run_id = $1 AND state = 'seeded' AND expires_at <= statement_timestamp()
+FOR UPDATE SKIP LOCKED
+
+-- name: extend
+-- Null: the run is deleted, maybe only while this waited for it.
+WITH extended AS (
+    UPDATE atdm_run SET expires_at = statement_timestamp() + make_interval(secs => $2::float8)
+    WHERE run_id = $1 AND state = 'seeded'
+    RETURNING expires_at
+)
+SELECT (SELECT expires_at FROM extended) FROM atdm_run WHERE run_id = $1
+
 -- name: bury_all
 -- Its rows written are the runs that were seeded until now.
 UPDATE atdm_run SET state = 'deleted' WHERE state = 'seeded'
@@ -38,3 +53,10 @@ FROM atdm_run
 WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR run_id > $2 COLLATE "C")
 ORDER BY run_id
 LIMIT $3
+
+-- name: list_expired
+SELECT run_id, state, created_at, expires_at
+FROM atdm_run
+WHERE state = 'seeded' AND expires_at <= statement_timestamp()
+ORDER BY expires_at
+LIMIT $1

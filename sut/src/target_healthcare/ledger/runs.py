@@ -1,4 +1,4 @@
-"""Seeding, deleting and reading runs. Each is one round trip to the database and one transaction.
+"""Seeding, deleting and reading runs. Each is one transaction, and where nothing is in the way one round trip.
 
 Autocommit is on, so the statements of a pipeline stand in one implicit transaction: they are sent together,
 and the first that fails undoes them all. Nothing is fetched inside: that would end the transaction early.
@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
-from psycopg.errors import ForeignKeyViolation, UniqueViolation
+from psycopg.errors import UniqueViolation
 
 from target_healthcare.database import Connection, Pool
-from target_healthcare.errors import RunConflict, RunDeleted, RunNotFound
+from target_healthcare.errors import NotExpired, RunConflict, RunDeleted, RunNotFound
 from target_healthcare.ledger.bundle import SeedRequest, read_rows
+from target_healthcare.ledger.removal import Removal
+from target_healthcare.ledger.residue import Key, ResidueRow
 from target_healthcare.queries import read_queries
 from target_healthcare.schema import Schema
-from target_healthcare.sqlstates import still_referenced
-from target_healthcare.statements import delete_run, delete_tagged, describe_run, insert_rows
+from target_healthcare.sqlstates import REFERENCED, still_referenced
+from target_healthcare.statements import describe_run, insert_rows
 
 WRITER_LOCK: Final = 0x61746D_64617461
 """The advisory lock that seeds and deletes share; held exclusively, it keeps them all out."""
@@ -45,18 +47,33 @@ class SeedAnswer(msgspec.Struct, frozen=True):
 
 
 class DeleteAnswer(msgspec.Struct, frozen=True):
-    """What a delete removed from each table that takes rows of runs; an unknown run has no previous state."""
+    """What a delete removed; an unknown run has no previous state.
+
+    `deleted_counts` has every table that takes rows of runs, and others that lost a row. `deleted_keys` names the
+    rows that carried the run's id, `residue` those of no run that referred to them; at most `KEYS_TOLD` of a table.
+    """
 
     run_id: str
     previous_state: RunState | None
     deleted_counts: dict[str, int]
+    deleted_keys: dict[str, list[Key]]
+    residue: list[ResidueRow]
 
 
 class DeleteAllAnswer(msgspec.Struct, frozen=True):
-    """What was removed from each table that takes rows of runs, and how many runs were seeded until then."""
+    """What was removed, see `DeleteAnswer`, and how many runs were seeded until then."""
 
     deleted_counts: dict[str, int]
     run_count: int
+    deleted_keys: dict[str, list[Key]]
+    residue: list[ResidueRow]
+
+
+class ExtendAnswer(msgspec.Struct, frozen=True):
+    """When the time of a run is up now."""
+
+    run_id: str
+    expires_at: datetime
 
 
 class RunSummary(msgspec.Struct, frozen=True):
@@ -91,9 +108,8 @@ class Ledger:
     def __init__(self, pool: Pool, schema: Schema) -> None:
         self.pool = pool
         self.schema = schema
-        # Children before parents, so that no foreign key is left pointing at nothing.
-        self._deletes = {table.name: delete_run(table) for table in reversed(schema.run_tables)}
-        self._delete_all = {table.name: delete_tagged(table) for table in reversed(schema.run_tables)}
+        self._of_run = Removal(schema)
+        self._of_all = Removal(schema, of_all=True)
         self._describe = describe_run(schema.run_tables)
 
     async def seed(self, run_id: str, request: SeedRequest) -> tuple[SeedAnswer, bool]:
@@ -118,32 +134,71 @@ class Ledger:
         return SeedAnswer(run_id, "seeded", counts, {}, expires_at), True
 
     async def delete(self, run_id: str) -> DeleteAnswer:
-        """Bury the run and delete its rows; repeating it is harmless.
+        """Bury the run and delete its rows, and rows of no run that refer to them; repeating it is harmless.
 
-        Raises `RowsReferenced` (and changes nothing) when rows of others still point at the run's rows.
+        Raises `RowsReferenced` (and changes nothing) when rows of another run refer to its rows.
         """
         try:
             async with self.write() as connection:
                 was_unknown = await connection.execute(_QUERIES["bury_unknown"], [run_id])
                 was_seeded = await connection.execute(_QUERIES["bury_seeded"], [run_id])
-                deletes = {name: await connection.execute(query, [run_id]) for name, query in self._deletes.items()}
-        except ForeignKeyViolation as error:
-            raise still_referenced(error, run_id) from error
+                deleted = await self._of_run.send(connection, run_id)
+            removed = await self._of_run.read(deleted)
+        except REFERENCED:
+            async with self._converse(run_id) as connection:
+                was_unknown = await connection.execute(_QUERIES["bury_unknown"], [run_id])
+                was_seeded = await connection.execute(_QUERIES["bury_seeded"], [run_id])
+                removed = await self._of_run.delete_with_residue(connection, run_id)
         previous: RunState | None = None if was_unknown.rowcount else "seeded" if was_seeded.rowcount else "deleted"
-        return DeleteAnswer(run_id, previous, {name: deletes[name].rowcount for name in reversed(deletes)})
+        return DeleteAnswer(run_id, previous, removed.counts, removed.keys, removed.residue)
+
+    async def expire(self, run_id: str) -> DeleteAnswer:
+        """Delete the run if its time is up; one that had a time and is deleted already is only told of.
+
+        Raises `NotExpired` when it is not due, or somebody else is at it, and `RowsReferenced`.
+        """
+        async with self._converse(run_id) as connection:
+            due = await connection.execute(_QUERIES["lock_expired"], [run_id])
+            if await due.fetchone() is not None:
+                await connection.execute(_QUERIES["bury_seeded"], [run_id])
+                removed = await self._of_run.delete_with_residue(connection, run_id)
+                return DeleteAnswer(run_id, "seeded", removed.counts, removed.keys, removed.residue)
+            found = await (await connection.execute(_QUERIES["find_seed"], [run_id])).fetchone()
+        _, state, expires_at = found or (None, None, None)
+        if state != "deleted" or expires_at is None:
+            raise NotExpired(
+                f"the time of run '{run_id}' is not up, or somebody else is deleting it now; look again later",
+                expires_at=expires_at,
+            )
+        return DeleteAnswer(run_id, "deleted", {table.name: 0 for table in self.schema.run_tables}, {}, [])
+
+    async def extend(self, run_id: str, ttl_seconds: int) -> ExtendAnswer:
+        """Let the run live that long from now; raises `RunNotFound` or `RunDeleted`."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(_QUERIES["extend"], [run_id, ttl_seconds])
+            row = await cursor.fetchone()
+        if row is None:
+            raise _unknown(run_id)
+        (expires_at,) = row
+        if expires_at is None:
+            raise RunDeleted(f"run '{run_id}' was deleted and cannot be extended; use a new run id")
+        return ExtendAnswer(run_id, expires_at)
 
     async def delete_all(self) -> DeleteAllAnswer:
-        """Bury every run and delete all their rows; rows of no run stay.
+        """Bury every run and delete all their rows, and rows of no run that refer to them; other rows stay.
 
-        Raises `RowsReferenced` (and changes nothing) when rows of no run point at rows of one.
+        Raises `RowsReferenced` (and changes nothing) when a table that no migration declares refers to them.
         """
         try:
             async with self.write(alone=True) as connection:
                 buried = await connection.execute(BURY_ALL)
-                deletes = {name: await connection.execute(query) for name, query in self._delete_all.items()}
-        except ForeignKeyViolation as error:
-            raise still_referenced(error) from error
-        return DeleteAllAnswer({name: deletes[name].rowcount for name in reversed(deletes)}, buried.rowcount)
+                deleted = await self._of_all.send(connection, None)
+            removed = await self._of_all.read(deleted)
+        except REFERENCED:
+            async with self._converse(None) as connection:
+                buried = await connection.execute(BURY_ALL)
+                removed = await self._of_all.delete_with_residue(connection, None)
+        return DeleteAllAnswer(removed.counts, buried.rowcount, removed.keys, removed.residue)
 
     async def describe(self, run_id: str) -> RunDescription:
         """Read a run's entry and count its rows; raises `RunNotFound`."""
@@ -151,7 +206,7 @@ class Ledger:
             cursor = await connection.execute(self._describe, [run_id])
             row = await cursor.fetchone()
         if row is None:
-            raise RunNotFound(f"the ledger has no run '{run_id}'; GET /internal/runs lists those it has")
+            raise _unknown(run_id)
         names = (table.name for table in self.schema.run_tables)
         return RunDescription(*row[:5], row_counts=dict(zip(names, row[5:], strict=True)))
 
@@ -159,6 +214,12 @@ class Ledger:
         """Read at most `limit` entries by run id, those greater than `after`."""
         async with self.pool.connection() as connection:
             cursor = await connection.execute(_QUERIES["list_runs"], [state, after, limit])
+            return RunList([RunSummary(*row) for row in await cursor.fetchall()])
+
+    async def list_expired(self, limit: int) -> RunList:
+        """Read at most `limit` entries of runs that are seeded and whose time is up, the longest overdue first."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(_QUERIES["list_expired"], [limit])
             return RunList([RunSummary(*row) for row in await cursor.fetchall()])
 
     @asynccontextmanager
@@ -173,6 +234,20 @@ class Ledger:
             yield connection
             await connection.execute(_QUERIES["check_deferred"])
 
+    @asynccontextmanager
+    async def _converse(self, run_id: str | None) -> AsyncGenerator[Connection]:
+        """A transaction whose statements are answered one by one. Without a run id it holds `WRITER_LOCK` alone.
+
+        Raises `RowsReferenced` where a foreign key forbids what was done.
+        """
+        try:
+            async with self.pool.connection() as connection, connection.transaction():
+                await connection.execute(LOCK_ALONE if run_id is None else _QUERIES["lock_shared"], [WRITER_LOCK])
+                yield connection
+                await connection.execute(_QUERIES["check_deferred"])
+        except REFERENCED as error:
+            raise still_referenced(error, run_id) from error
+
     async def _find_same_seed(self, run_id: str, bundle_sha: str) -> datetime | None:
         """The run id is taken: find out by whom, and return when that seed expires.
 
@@ -186,3 +261,7 @@ class Ledger:
         if known_sha != bundle_sha:
             raise RunConflict(f"run '{run_id}' was seeded with another bundle; use a new run id")
         return expires_at
+
+
+def _unknown(run_id: str) -> RunNotFound:
+    return RunNotFound(f"the ledger has no run '{run_id}'; GET /internal/runs lists those it has")

@@ -1,4 +1,4 @@
-"""The whole database under `/internal/database`, as a stream in either direction."""
+"""The whole database: under `/internal/database` as a stream in either direction, and its digest."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
@@ -13,7 +13,7 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
-from target_healthcare.baseline import MEDIA_TYPE, Database, RestoreAnswer, require_version
+from target_healthcare.baseline import MEDIA_TYPE, Database, DigestAnswer, RestoreAnswer, require_version
 from target_healthcare.errors import InvalidRequest, TargetError
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
@@ -30,6 +30,12 @@ async def export_database(database: NamedDependency[Database]) -> Stream:
     # The first frame comes before the answer, so that a database that does not answer is still an error of HTTP.
     first = await asyncio.to_thread(next, frames)
     return Stream(_send(first, frames), media_type=MEDIA_TYPE)
+
+
+@get("/digest")
+async def digest_database(database: NamedDependency[Database]) -> DigestAnswer:
+    """How many rows each table has, and a digest of them, whatever their order; all tables at one moment."""
+    return await asyncio.to_thread(database.digest)
 
 
 @put("/database", request_max_body_size=None)
@@ -89,4 +95,4 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
             pass
 
 
-database_routes: list[ControllerRouterHandler] = [export_database, restore_database]
+database_routes: list[ControllerRouterHandler] = [export_database, digest_database, restore_database]

@@ -2,15 +2,17 @@
 
 from typing import Annotated, TypeAlias
 
-from litestar import Response, delete, get, put
+from litestar import Response, delete, get, patch, put
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, PathParameter, QueryParameter, RawBody
+from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter, RawBody
 from litestar.types import ControllerRouterHandler
 
 from target_healthcare.ledger import (
     RUN_ID_FORM,
     DeleteAllAnswer,
     DeleteAnswer,
+    ExtendAnswer,
+    ExtendRequest,
     Ledger,
     RunDescription,
     RunList,
@@ -24,6 +26,7 @@ SEED_BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of a seed's body; every other route takes far less."""
 
 RunIdInPath: TypeAlias = Annotated[str, PathParameter(pattern=RUN_ID_FORM)]
+RunLimit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
 @get("/schema")
@@ -51,10 +54,30 @@ async def delete_run(run_id: RunIdInPath, ledger: NamedDependency[Ledger]) -> De
     return await ledger.delete(run_id)
 
 
+@patch("/runs/{run_id:str}")
+async def extend_run(
+    run_id: RunIdInPath, data: JSONBody[ExtendRequest], ledger: NamedDependency[Ledger]
+) -> ExtendAnswer:
+    """Let the run live `ttl_seconds` from now, by the database's clock."""
+    return await ledger.extend(run_id, data.ttl_seconds)
+
+
 @delete("/runs", status_code=200)
 async def delete_all_runs(ledger: NamedDependency[Ledger]) -> DeleteAllAnswer:
     """Put up the tombstone of every run and delete the rows of all, in one transaction; rows of no run stay."""
     return await ledger.delete_all()
+
+
+@get("/expired")
+async def list_expired_runs(ledger: NamedDependency[Ledger], limit: RunLimit = 100) -> RunList:
+    """The runs that are seeded and whose time is up, the longest overdue first, at most `limit`."""
+    return await ledger.list_expired(limit)
+
+
+@delete("/expired/{run_id:str}", status_code=200)
+async def expire_run(run_id: RunIdInPath, ledger: NamedDependency[Ledger]) -> DeleteAnswer:
+    """Delete a run as `DELETE /internal/runs/{run_id}` does, but only if its time is up."""
+    return await ledger.expire(run_id)
 
 
 @get("/runs")
@@ -62,7 +85,7 @@ async def list_runs(
     ledger: NamedDependency[Ledger],
     state_: Annotated[RunState | None, QueryParameter(name="state")] = None,
     after: FromQuery[str | None] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+    limit: RunLimit = 100,
 ) -> RunList:
     """The ledger by run id, at most `limit` entries, those greater than `after`."""
     return await ledger.list_runs(state_, after, limit)
@@ -73,6 +96,9 @@ internal_routes: list[ControllerRouterHandler] = [
     seed_run,
     describe_run,
     delete_run,
+    extend_run,
     delete_all_runs,
+    list_expired_runs,
+    expire_run,
     list_runs,
 ]

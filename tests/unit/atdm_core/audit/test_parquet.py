@@ -8,6 +8,7 @@ import pytest
 
 from atdm_core.audit import Part, Trail, decode_entries, encode_entries
 from atdm_core.errors import TrailBroken
+from atdm_core.parquet import encode_rows
 from tests.unit.atdm_core.audit.trails import a_trail
 
 
@@ -17,10 +18,8 @@ def stored(data: bytes) -> pa.Table:
 
 
 def written(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
-    """A file of these rows."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
-    return sink.getvalue().to_pybytes()
+    """A file of these rows, sealed by a forger."""
+    return encode_rows(rows, schema.remove_metadata())
 
 
 def test_entries_survive_the_round_trip() -> None:
@@ -52,19 +51,11 @@ def test_any_reader_sees_the_events() -> None:
 
 
 def test_no_flipped_byte_goes_unnoticed() -> None:
-    """Whichever byte of the stored file is changed, the trail is broken, or every entry reads as it was."""
-    trail = a_trail("one")
-    data = encode_entries(trail.entries)
-    unharmed = 0
+    """Whichever byte of the stored file is changed, the trail is broken."""
+    data = encode_entries(a_trail("one").entries)
     for i in range(len(data)):
-        flipped = data[:i] + bytes([data[i] ^ 0x55]) + data[i + 1 :]
-        try:
-            read = Trail.of_parts("run", [Part("run", 0, decode_entries(flipped))])
-        except TrailBroken:
-            continue
-        assert read.entries == trail.entries
-        unharmed += 1
-    assert unharmed < len(data) / 2
+        with pytest.raises(TrailBroken):
+            decode_entries(data[:i] + bytes([data[i] ^ 0x55]) + data[i + 1 :])
 
 
 @pytest.mark.parametrize(

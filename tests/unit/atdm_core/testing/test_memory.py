@@ -1,13 +1,15 @@
 """The memory fakes keep the contracts that the real parts keep."""
 
 from collections.abc import Mapping
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
-from atdm_core import Pack, Target
+from atdm_core import Bundle, Pack, Target
 from atdm_core.audit import Part
 from atdm_core.errors import SeedFailed, TrailConflict
+from atdm_core.protocols import Database
 from atdm_core.testing import MemoryLog, MemoryTarget, TargetContract
 from tests.unit.atdm_core.audit.trails import a_trail
 from tests.unit.atdm_core.shop import SHARED, SHOP, make_bundle
@@ -17,8 +19,13 @@ class TestMemoryTarget(TargetContract):
     """The target in memory keeps the contract of targets."""
 
     def open_target(self) -> Target:
-        """A new one."""
-        return MemoryTarget(SHARED)
+        """A new one, with a clock of its own."""
+        self.now = datetime(2026, 7, 4, tzinfo=UTC)
+        return MemoryTarget(SHARED, now=lambda: self.now)
+
+    def open_database(self, target: Target) -> Database:
+        """The same."""
+        return cast("MemoryTarget", target)
 
     def a_pack(self) -> tuple[Pack, str]:
         """The shop, whose second scenario repeats a step."""
@@ -28,6 +35,16 @@ class TestMemoryTarget(TargetContract):
         """The rows that carry the run's id."""
         tables = cast("MemoryTarget", target).tables
         return {name: sum(row["test_run_id"] == run_id for row in rows.values()) for name, rows in tables.items()}
+
+    async def await_expiry(self, target: Target, run_id: str) -> None:
+        """Turn the clock."""
+        self.now += timedelta(seconds=1)
+
+    async def plant(self, target: Target, bundle: Bundle) -> tuple[str, Mapping[str, Any]]:
+        """An order of nobody's, for a customer of the bundle."""
+        order = {"order_id": "planted", "customer_id": bundle.keys()["customer_id"], "test_run_id": None}
+        cast("MemoryTarget", target).tables["order"]["planted"] = order
+        return "order", {"order_id": "planted"}
 
 
 async def test_unknown_shared_row_is_refused() -> None:

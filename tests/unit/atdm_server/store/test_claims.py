@@ -1,6 +1,7 @@
 """Idempotency keys: whoever claims one first owns it."""
 
 import asyncio
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def claims(request: pytest.FixtureRequest, tmp_path: Path) -> Claims:
 
 def a_claim(key: str, run_id: str) -> Claim:
     """The claim of a run."""
-    return Claim(key_sha256=key, run_id=run_id, request_sha256="body")
+    return Claim(key_sha256=key, run_id=run_id, request_sha256="body", as_of=date(2026, 7, 4))
 
 
 async def test_the_first_claim_holds(claims: Claims) -> None:

@@ -1,5 +1,6 @@
 """The whole database, exported and restored: nothing is lost, nothing is torn, and a failure changes nothing."""
 
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from threading import Event, Thread
@@ -7,6 +8,8 @@ from typing import TypeAlias
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from target_healthcare.__main__ import prepare_database
 from target_healthcare.baseline import Database
@@ -330,4 +333,58 @@ def test_an_abandoned_export_lets_go(whole: Database, look: Sql) -> None:
     export.close()
 
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'target-healthcare export'"
-    assert look.execute(query).fetchone() == (0,)
+    deadline = time.monotonic() + 10
+    while look.execute(query).fetchone() != (0,):
+        assert time.monotonic() < deadline
+
+
+def test_a_digest_is_of_the_rows_alone(whole: Database, look: Sql) -> None:
+    """Neither the order in which rows lie nor a restore changes a digest, and every table of the schema has one."""
+    before, stream = whole.digest().tables, list(whole.export())
+    look.execute("UPDATE counted SET number = number")
+    look.execute("CREATE TABLE kept AS SELECT * FROM lonely; TRUNCATE lonely")
+    look.execute("INSERT INTO lonely SELECT * FROM kept ORDER BY word DESC NULLS FIRST")
+    shuffled = whole.digest().tables
+    whole.restore(iter(stream))
+
+    assert list(before) == TABLES
+    assert {name: table.rows for name, table in before.items()} == dict(zip(TABLES, (4, 8, 0, 70_000), strict=True))
+    assert all(len(table.digest) == 32 for table in before.values())
+    assert whole.digest().tables == shuffled == before
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("UPDATE lonely SET word = ' ' WHERE word = ''", "lonely"),
+        ("UPDATE lonely SET word = NULL WHERE word = ''", "lonely"),
+        ("INSERT INTO lonely VALUES (NULL)", "lonely"),
+        ("INSERT INTO empty VALUES (NULL, NULL)", "empty"),
+        ("UPDATE counted SET word = word || '.' WHERE number = 35000", "counted"),
+        ("DELETE FROM counted WHERE number = 1", "counted"),
+        ("""UPDATE "50% ""odd"" table" SET double = '4.9e-324' WHERE double = '-Infinity'""", TABLES[0]),
+        ("""UPDATE "50% ""odd"" table" SET parent = parent + 1 WHERE parent = 1""", TABLES[0]),
+    ],
+)
+def test_a_digest_sees_every_change(whole: Database, look: Sql, change: str, table: str) -> None:
+    """One value, one row more or less, also one that was there twice: that table's digest is another, no other's."""
+    before = whole.digest().tables
+    look.execute(change.encode())
+    after = whole.digest().tables
+
+    assert {name for name in TABLES if after[name].digest != before[name].digest} == {table}
+
+
+def test_a_digest_depends_on_no_setting(nasty: str, whole: Database, look: Sql) -> None:
+    """Whatever the database is set to write dates, numbers and bytes as, the digest is the same."""
+    before = whole.digest()
+    name = sql.Identifier(str(conninfo_to_dict(nasty)["dbname"]))
+    for setting in (
+        "datestyle = 'SQL, DMY'",
+        "timezone = 'Asia/Tokyo'",
+        "extra_float_digits = -3",
+        "bytea_output = 'escape'",
+    ):
+        look.execute(sql.SQL("ALTER DATABASE {} SET ").format(name).as_bytes(look) + setting.encode())
+
+    assert whole.digest() == before

@@ -49,25 +49,28 @@ async def test_delete_all_leaves_shared_rows_and_tombstones(client: httpx2.Async
 
     answer, again = await client.delete("/internal/runs"), await client.delete("/internal/runs")
 
-    assert answer.json() == {"deleted_counts": dict.fromkeys(TABLES, 2) | {"diagnosis_code": 0}, "run_count": 2}
-    assert again.json() == {"deleted_counts": dict.fromkeys(TABLES, 0), "run_count": 0}
+    first = answer.json()
+    assert first["deleted_counts"] == dict.fromkeys(TABLES, 2) | {"diagnosis_code": 0}
+    assert (first["run_count"], first["residue"]) == (2, [])
+    assert sorted(key["claim_id"] for key in first["deleted_keys"]["claim"]) == ["claim-r", "claim-s"]
+    assert again.json()["deleted_counts"] == dict.fromkeys(TABLES, 0)
+    assert (again.json()["run_count"], again.json()["deleted_keys"], again.json()["residue"]) == (0, {}, [])
     assert sql.execute("SELECT count(*) FROM procedure_code").fetchone() == (4,)
     assert_error(await client.put("/internal/runs/r", json=seed_body("r")), 410, "RUN_DELETED")
 
 
-async def test_a_row_of_no_run_forbids_deleting_what_it_points_at(
-    own_client: httpx2.AsyncClient, own_database: str
-) -> None:
-    """Such a row is named, and nothing is deleted."""
+async def test_a_row_of_no_run_goes_with_what_it_points_at(own_client: httpx2.AsyncClient, own_database: str) -> None:
+    """A row that the system put under those of a run is deleted with all runs, and told."""
     await own_client.put("/internal/runs/r", json=seed_body("r"))
     with psycopg.connect(own_database) as connection:
         connection.execute("ALTER TABLE claim ALTER test_run_id DROP NOT NULL")
         connection.execute("UPDATE claim SET test_run_id = NULL")
 
-    details = assert_error(await own_client.delete("/internal/runs"), 409, "ROWS_REFERENCED")
+    answer = (await own_client.delete("/internal/runs")).json()
 
-    assert details["table"] == "claim"
-    assert (await own_client.get("/internal/runs/r")).json()["state"] == "seeded"
+    residue = [{"table": "claim", "key": {"claim_id": "claim-r"}, "reason": "references", "deleted": True}]
+    assert answer["residue"] == residue
+    assert (answer["deleted_counts"]["claim"], "claim" in answer["deleted_keys"]) == (1, False)
 
 
 async def test_a_restore_brings_back_what_was_exported(client: httpx2.AsyncClient, database: str, sql: Sql) -> None:
@@ -87,6 +90,20 @@ async def test_a_restore_brings_back_what_was_exported(client: httpx2.AsyncClien
         ("r", "deleted"),
         ("s", "deleted"),
     ]
+
+
+async def test_a_digest_proves_what_a_run_left_behind(client: httpx2.AsyncClient) -> None:
+    """Each table's rows and digest are another while a run is there, and what they were once it is deleted."""
+    before = (await client.get("/internal/digest")).json()
+    await client.put("/internal/runs/r", json=seed_body("r"))
+    between = (await client.get("/internal/digest")).json()
+    await client.delete("/internal/runs/r")
+
+    assert list(before["tables"]) == TABLES
+    assert before["tables"]["claim"] == {"rows": 0, "digest": "0" * 32}
+    changed = {name for name in TABLES if between["tables"][name] != before["tables"][name]}
+    assert changed == {"plan", "provider", "member", "eligibility", "claim"}
+    assert (await client.get("/internal/digest")).json() == before
 
 
 async def test_drift_and_broken_streams_have_their_codes(client: httpx2.AsyncClient, database: str) -> None:
@@ -110,7 +127,12 @@ async def test_drift_and_broken_streams_have_their_codes(client: httpx2.AsyncCli
 
 async def test_the_database_is_not_open_to_everybody(client: httpx2.AsyncClient) -> None:
     """Export, restore and deletion of all need the service token."""
-    for method, path in (("GET", "database"), ("PUT", "database?schema_version=x"), ("DELETE", "runs")):
+    for method, path in (
+        ("GET", "database"),
+        ("GET", "digest"),
+        ("PUT", "database?schema_version=x"),
+        ("DELETE", "runs"),
+    ):
         answer = await client.request(method, f"/internal/{path}", headers={"authorization": "Bearer wrong"})
         assert_error(answer, 401, "AUTH_REQUIRED")
 

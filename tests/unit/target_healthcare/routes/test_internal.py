@@ -1,12 +1,16 @@
 """The target contract over HTTP."""
 
 import asyncio
+from typing import TypeAlias
 
 import httpx2
+import psycopg
 import pytest
 
 from tests.unit.target_healthcare.bundles import OTHER_SHA, SHA, denied_claim, seed_body
 from tests.unit.target_healthcare.test_responses import assert_error
+
+Sql: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
 
 async def test_a_run_s_whole_life(client: httpx2.AsyncClient) -> None:
@@ -29,8 +33,47 @@ async def test_a_run_s_whole_life(client: httpx2.AsyncClient) -> None:
     assert listed.json() == {"runs": [summary]}
     assert deleted.json()["previous_state"] == "seeded"
     assert deleted.json()["deleted_counts"] == described["row_counts"]
+    assert deleted.json()["deleted_keys"]["claim"] == [{"claim_id": "claim-r"}]
+    assert deleted.json()["residue"] == []
     assert repeated.json()["previous_state"] == "deleted"
     assert_error(await client.put("/internal/runs/r", json=seed_body("r")), 410, "RUN_DELETED")
+
+
+async def test_a_run_lives_until_its_time_is_up(client: httpx2.AsyncClient, sql: Sql) -> None:
+    """A run is listed as expired and can be expired once its time is up, not before, and not after an extension."""
+    await client.put("/internal/runs/r", json=seed_body("r", ttl_seconds=60))
+
+    early = await client.delete("/internal/expired/r")
+    sql.execute("UPDATE atdm_run SET expires_at = now() - interval '1 s'")
+    listed = await client.get("/internal/expired")
+    extended = await client.patch("/internal/runs/r", json={"ttl_seconds": 90})
+    saved = await client.delete("/internal/expired/r")
+    sql.execute("UPDATE atdm_run SET expires_at = now() - interval '1 s'")
+    expired, again = await client.delete("/internal/expired/r"), await client.delete("/internal/expired/r")
+
+    assert assert_error(early, 409, "NOT_EXPIRED").keys() == {"expires_at"}
+    assert [run["run_id"] for run in listed.json()["runs"]] == ["r"]
+    assert extended.json().keys() == {"run_id", "expires_at"}
+    assert_error(saved, 409, "NOT_EXPIRED")
+    assert expired.json()["previous_state"] == "seeded"
+    assert expired.json()["deleted_counts"]["claim"] == 1
+    assert (again.json()["previous_state"], again.json()["deleted_counts"]["claim"]) == ("deleted", 0)
+    assert (await client.get("/internal/expired")).json() == {"runs": []}
+    assert_error(await client.patch("/internal/runs/r", json={"ttl_seconds": 90}), 410, "RUN_DELETED")
+    assert_error(await client.patch("/internal/runs/none", json={"ttl_seconds": 90}), 404, "RUN_NOT_FOUND")
+    assert_error(await client.delete("/internal/expired/none"), 409, "NOT_EXPIRED")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b'{"ttl_seconds": 0}', b'{"ttl_seconds": 1e9}', b'{"ttl_seconds": 1, "more": 2}']
+)
+async def test_an_extension_has_a_shape(client: httpx2.AsyncClient, body: bytes) -> None:
+    """A body that is no extension is refused, and the run lives as long as it did."""
+    first = (await client.put("/internal/runs/r", json=seed_body("r", ttl_seconds=60))).json()
+
+    headers = {"content-type": "application/json"}
+    assert_error(await client.patch("/internal/runs/r", content=body, headers=headers), 400, "INVALID_REQUEST")
+    assert (await client.get("/internal/runs/r")).json()["expires_at"] == first["expires_at"]
 
 
 async def test_an_unknown_run_is_not_found_and_can_be_buried(client: httpx2.AsyncClient) -> None:
@@ -122,7 +165,8 @@ async def test_rows_of_others_forbid_a_delete(client: httpx2.AsyncClient) -> Non
 
     details = assert_error(await client.delete("/internal/runs/r"), 409, "ROWS_REFERENCED")
 
-    assert (details["table"], details["constraint"]) == ("member", "member_plan_exists")
+    residue = [{"table": "member", "key": {"member_id": "m-s"}, "reason": "references", "deleted": False}]
+    assert (details["table"], details["residue"]) == ("member", residue)
 
 
 async def test_many_rows_of_one_table(client: httpx2.AsyncClient) -> None:

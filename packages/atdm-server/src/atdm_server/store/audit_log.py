@@ -1,12 +1,15 @@
 """The audit log as objects: a run object whose creation decides, parts for what comes later, and a rendered view."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from atdm_core.audit import Entry, Mark, Part, Trail, decode_entries, encode_entries
 from atdm_core.errors import StoreError, TrailConflict
+from atdm_core.parquet import Signer
+from atdm_core.protocols import LogNews
 from atdm_server.store.objects import ObjectStore
+from atdm_server.store.process_logs import ProcessLogs
 from atdm_server.store.segments import SegmentLog
 
 __all__ = ["ObjectAuditLog"]
@@ -15,9 +18,11 @@ __all__ = ["ObjectAuditLog"]
 class ObjectAuditLog:
     """See `AuditLog`. `segments/` says which runs are open, `runs/` and `parts/` hold their trails."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, signer: Signer | None = None) -> None:
+        """`signer` signs each segment, if given."""
         self._store = store
-        self._segments = SegmentLog(store)
+        self._segments = SegmentLog(store, signer)
+        self._logs = ProcessLogs(store)
         self._stale_views: set[str] = set()
         self._renderer: asyncio.Task[None] | None = None
 
@@ -26,6 +31,14 @@ class ObjectAuditLog:
         stored = self._segments.write(mark)
         if mark.kind == "open":
             await stored
+
+    async def marks(self, seen: Mapping[str, int]) -> LogNews:
+        """See `AuditLog.marks`."""
+        return await self._logs.news(seen)
+
+    async def retire(self, log_id: str) -> None:
+        """See `AuditLog.retire`."""
+        await self._logs.retire(log_id)
 
     async def append(self, part: Part) -> None:
         """See `AuditLog.append`."""

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from atdm_core.audit import run_status
+from atdm_core.catalog import row_as_of_now
 from atdm_core.errors import TrailBroken
 from atdm_core.parquet import UNREADABLE, decode_rows, encode_rows
 from atdm_core.protocols import AuditLog
 from atdm_core.values import CatalogQuery, CatalogRow
 from atdm_server.store.objects import ObjectStore
 
-__all__ = ["ObjectCatalog"]
+__all__ = ["ObjectCatalog", "decode_row", "encode_row"]
 
 READ_AT_ONCE = 32  # rows; a listing reads that many objects side by side
 
@@ -49,12 +49,12 @@ class ObjectCatalog:
 
     async def record(self, row: CatalogRow) -> None:
         """See `Catalog.record`."""
-        await self._store.create(_key(row.test_run_id), _encode(row))
+        await self._store.create(_key(row.test_run_id), encode_row(row))
 
     async def find(self, run_id: str) -> CatalogRow | None:
         """See `Catalog.find`."""
         data = await self._store.get(_key(run_id))
-        return None if data is None else _decode(data)
+        return None if data is None else decode_row(data)
 
     async def runs(self, query: CatalogQuery) -> Sequence[CatalogRow]:
         """See `Catalog.runs`."""
@@ -70,22 +70,22 @@ class ObjectCatalog:
 
     async def _row_as_of_now(self, run_id: str) -> CatalogRow | None:
         row, trail = await asyncio.gather(self.find(run_id), self._log.read(run_id))
-        if row is None or trail is None:
-            return row
-        return msgspec.structs.replace(row, status=run_status(trail.events) or row.status)
+        return row and row_as_of_now(row, trail)
 
 
 def _key(run_id: str) -> str:
     return f"runs/{run_id}.parquet"
 
 
-def _encode(row: CatalogRow) -> bytes:
+def encode_row(row: CatalogRow) -> bytes:
+    """One Parquet file of the row."""
     cells: dict[str, Any] = msgspec.structs.asdict(row)
     cells["constraints"] = msgspec.json.encode(row.constraints).decode()
     return encode_rows([cells], _SCHEMA)
 
 
-def _decode(data: bytes) -> CatalogRow:
+def decode_row(data: bytes) -> CatalogRow:
+    """The row of one object; `TrailBroken` when it is none, or was changed."""
     try:
         (cells,) = decode_rows(data)
         cells["constraints"] = msgspec.json.decode(cells["constraints"])

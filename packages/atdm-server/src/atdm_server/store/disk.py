@@ -7,8 +7,9 @@ writers only), and the folder is synced. Network file systems promise less than 
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from uuid import uuid4
@@ -54,9 +55,13 @@ class DiskStore:
         """See `ObjectStore.get`."""
         return await self._in_thread(self._get, key)
 
-    async def keys(self, prefix: str) -> list[str]:
+    async def keys(self, prefix: str, after: str = "", limit: int | None = None) -> list[str]:
         """See `ObjectStore.keys`."""
-        return await self._in_thread(self._keys, prefix)
+        return await self._in_thread(lambda: list(islice(self._keys(prefix, after), limit)))
+
+    async def folders(self, prefix: str) -> list[str]:
+        """See `ObjectStore.folders`."""
+        return await self._in_thread(lambda: [entry.name for entry in self._entries(prefix) if entry.is_dir()])
 
     async def check(self) -> None:
         """See `ObjectStore.check`."""
@@ -112,10 +117,23 @@ class DiskStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _keys(self, prefix: str) -> list[str]:
-        folder = self._folder / prefix
-        files = (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
-        return sorted(path.relative_to(self._folder).as_posix() for path in files)
+    def _keys(self, prefix: str, after: str) -> Iterator[str]:
+        """The keys in order: a folder counts as its name with the slash, as it does in every key below it."""
+        for entry in self._entries(prefix):
+            key = prefix + entry.name
+            if not entry.is_dir():
+                if key > after:
+                    yield key
+            elif (folder := key + "/") > after or after.startswith(folder):
+                yield from self._keys(folder, after)
+
+    def _entries(self, prefix: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._folder / prefix) as entries:
+                found = [entry for entry in entries if prefix or entry.name != self._unfinished.name]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(found, key=lambda entry: entry.name + "/" if entry.is_dir() else entry.name)
 
     @contextmanager
     def _written(self, chunks: Iterable[bytes]) -> Generator[Path]:

@@ -8,7 +8,7 @@ from atdm_server.errors import SettingsInvalid
 from atdm_server.store.disk import DiskStore
 from atdm_server.store.remote import RemoteStore
 
-__all__ = ["ObjectStore", "open_stores"]
+__all__ = ["AUDIT", "CATALOG", "ObjectStore", "open_stores"]
 
 AUDIT = "atdm-audit"
 CATALOG = "atdm-catalog"
@@ -42,8 +42,12 @@ class ObjectStore(Protocol):
         """The object, or None."""
         ...
 
-    async def keys(self, prefix: str) -> list[str]:
-        """The keys that begin with the folder `prefix` (`a/b/`), sorted."""
+    async def keys(self, prefix: str, after: str = "", limit: int | None = None) -> list[str]:
+        """The keys in the folder `prefix` (`a/b/`; empty: all), sorted: the first `limit` of those after `after`."""
+        ...
+
+    async def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly in the folder `prefix`, sorted."""
         ...
 
     async def check(self) -> None:

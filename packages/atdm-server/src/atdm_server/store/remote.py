@@ -18,6 +18,7 @@ __all__ = ["RemoteStore"]
 
 # By default a request is tried eleven times, for up to three minutes, while somebody waits for an answer.
 _RETRY: Final["RetryConfig"] = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
+_PAGE: Final = 1000  # keys; S3 gives no more at once
 
 
 class RemoteStore:
@@ -94,11 +95,24 @@ class RemoteStore:
         except (BaseError, OSError) as error:
             raise self._unavailable(error) from error
 
-    async def keys(self, prefix: str) -> list[str]:
-        """See `ObjectStore.keys`."""
+    async def keys(self, prefix: str, after: str = "", limit: int | None = None) -> list[str]:
+        """See `ObjectStore.keys`. S3 lists in the order of the keys, so a listing can stop early."""
         try:
-            listing = obstore.list(self._store, prefix.rstrip("/"))
-            return sorted([meta["path"] async for batch in listing for meta in batch])
+            found: list[str] = []
+            listing = obstore.list(self._store, prefix.rstrip("/") or None, offset=after or None, chunk_size=_PAGE)
+            async for batch in listing:
+                found += [meta["path"] for meta in batch]
+                if limit is not None and len(found) >= limit:
+                    break
+            return sorted(found)[:limit]
+        except (BaseError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def folders(self, prefix: str) -> list[str]:
+        """See `ObjectStore.folders`."""
+        try:
+            listing = await obstore.list_with_delimiter_async(self._store, prefix.rstrip("/") or None)
+            return sorted(folder.rpartition("/")[2] for folder in listing["common_prefixes"])
         except (BaseError, OSError) as error:
             raise self._unavailable(error) from error
 

@@ -2,21 +2,38 @@
 
 One PUT is in flight at a time; the marks that arrive meanwhile form the next segment together. No timer waits for
 company, so a lonely request pays one PUT, and a hundred at once pay two.
+
+After a while a process goes on in a new log, so that the old one ends and need not be read again for ever.
 """
 
 import asyncio
+import time
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 
 from atdm_core.audit import Mark
-from atdm_core.errors import StoreUnavailable
+from atdm_core.errors import StoreUnavailable, TrailBroken
 from atdm_core.ids import new_id
-from atdm_core.parquet import encode_rows
+from atdm_core.parquet import UNREADABLE, Signer, decode_rows, encode_rows, read_metadata
 from atdm_server.store.objects import ObjectStore
 
-__all__ = ["SegmentLog"]
+__all__ = [
+    "LONGEST_LIFE",
+    "MOST_SEGMENTS",
+    "Segment",
+    "SegmentLog",
+    "decode_segment",
+    "encode_segment",
+    "first_previous",
+    "segment_key",
+]
+
+MOST_SEGMENTS: Final = 1000
+LONGEST_LIFE: Final = 3600.0  # seconds; no segment is begun in a log that is older
 
 _SCHEMA = pa.schema(
     [
@@ -28,14 +45,73 @@ _SCHEMA = pa.schema(
 )
 
 
-class SegmentLog:
-    """The segments of this process: `segments/<process>/<n>.parquet`, each with the SHA-256 of the one before."""
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a segment says: its marks, the SHA-256 (hex) of the one before, and in the first one the log it continues.
 
-    def __init__(self, store: ObjectStore) -> None:
+    `continues` is `<log>/<segments>/<SHA-256 of the last>`: the log that the same process wrote before.
+    """
+
+    marks: Sequence[Mark]
+    previous_sha256: str
+    continues: str = ""
+
+
+def segment_key(log_id: str, number: int) -> str:
+    """The key of a segment."""
+    return f"segments/{log_id}/{number:08}.parquet"
+
+
+def first_previous(log_id: str) -> str:
+    """What the first segment of a log has in the place of a hash, so that no log can pass as another."""
+    return sha256(b"atdm segments 1:" + log_id.encode()).hexdigest()
+
+
+def encode_segment(segment: Segment, signer: Signer | None = None) -> bytes:
+    """One Parquet file of the marks. `body` is the mark; the other columns repeat it for queries."""
+    metadata = {"previous_sha256": segment.previous_sha256}
+    if segment.continues:
+        metadata["continues"] = segment.continues
+    return encode_rows([_row(mark) for mark in segment.marks], _SCHEMA, metadata, signer)
+
+
+def decode_segment(data: bytes) -> Segment:
+    """The segment that a file holds; `TrailBroken` when it holds none, or was changed. The chain is not checked."""
+    try:
+        rows = decode_rows(data)
+        marks = [msgspec.json.decode(row["body"], type=Mark) for row in rows]
+        told = [_row(mark) for mark in marks]
+        metadata = read_metadata(data)
+        segment = Segment(
+            marks=marks, previous_sha256=metadata["previous_sha256"], continues=metadata.get("continues", "")
+        )
+    except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
+        raise TrailBroken(f"not a readable segment: {error}") from error
+    if [{**row, "body": ""} for row in told] != [{**row, "body": ""} for row in rows]:
+        raise TrailBroken("the columns of a segment do not say what its marks say")
+    return segment
+
+
+def _row(mark: Mark) -> dict[str, Any]:
+    return {
+        "kind": mark.kind,
+        "test_run_id": mark.run_id,
+        "at": mark.at,
+        "body": msgspec.json.encode(mark).decode(),
+    }
+
+
+class SegmentLog:
+    """The segments of this process: `segments/<log>/<n>.parquet`, each with the SHA-256 of the one before."""
+
+    def __init__(
+        self, store: ObjectStore, signer: Signer | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` gives seconds, and never goes back."""
         self._store = store
-        self._process = new_id()
-        self._number = 0
-        self._previous = sha256(b"atdm segments 1:" + self._process.encode()).digest()
+        self._signer = signer
+        self._clock = clock
+        self._continues = ""
+        self._begin_log()
         self._waiting: list[tuple[Mark, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -70,29 +146,30 @@ class SegmentLog:
     async def _write_segment(self, marks: list[Mark]) -> None:
         written = False
         while not written:
-            key = f"segments/{self._process}/{self._number:08}.parquet"
-            data = _encode(marks, self._previous)
+            if self._number >= MOST_SEGMENTS or self._clock() - self._begun > LONGEST_LIFE:
+                if self._number:
+                    self._continues = f"{self._log_id}/{self._number}/{self._previous}"
+                self._begin_log()
+            key = segment_key(self._log_id, self._number)
+            segment = Segment(
+                marks=marks,
+                previous_sha256=self._previous,
+                continues=self._continues if self._number == 0 else "",
+            )
+            data = encode_segment(segment, self._signer)
             written = await self._store.create(key, data)
             # Nobody else writes here: a segment that exists is ours, its answer was lost, and the chain goes on.
             stored = data if written else await self._store.get(key)
             if stored is None:
                 raise StoreUnavailable(f"the object store says that {key} exists, and does not have it")
             self._number += 1
-            self._previous = sha256(stored).digest()
+            self._previous = sha256(stored).hexdigest()
 
-
-def _encode(marks: list[Mark], previous: bytes) -> bytes:
-    rows = [
-        {
-            "kind": mark.kind,
-            "test_run_id": mark.run_id,
-            "at": mark.at,
-            "body": msgspec.json.encode(mark).decode(),
-        }
-        for mark in marks
-    ]
-    schema = _SCHEMA.with_metadata({"previous_sha256": previous.hex()})
-    return encode_rows(rows, schema)
+    def _begin_log(self) -> None:
+        self._log_id = new_id()
+        self._number = 0
+        self._previous = first_previous(self._log_id)
+        self._begun = self._clock()
 
 
 def _retrieved(stored: "asyncio.Future[None]") -> None:

@@ -1,0 +1,249 @@
+"""A target that really does it, in memory: rows, a ledger with tombstones and times, foreign keys, a clock to turn."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import pyarrow as pa
+
+from atdm_core.entity import Entity
+from atdm_core.errors import BaselineSchemaDrift, ResetFailed, RunGone, SeedFailed
+from atdm_core.protocols import Export
+from atdm_core.values import KEYS_TOLD, Bundle, Deletion, Residue, SeedReceipt, TableDigest
+
+__all__ = ["MemoryTarget", "one_by_one"]
+
+
+Places: TypeAlias = dict[tuple[str, Any], None]
+"""Rows by table and key, in the order they were found: what a simulation sees must not depend on hashes."""
+
+
+class _Run(msgspec.Struct, frozen=True):
+    state: Literal["seeded", "deleted"]
+    digest: str = ""
+    expires_at: datetime | None = None
+
+
+class MemoryTarget:
+    """A target whose tables are dictionaries. It keeps the whole contract, the tombstones included.
+
+    `shared` holds the keys of reference rows that exist without a run, by entity; references to anything else that is
+    not there are refused, and so is a primary key that exists. `now` is its clock. Whoever puts a row without a run
+    into `tables` acts as the system under test.
+    """
+
+    def __init__(
+        self,
+        shared: Mapping[str, Sequence[str]] | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.tables: dict[str, dict[Any, dict[str, Any]]] = {}
+        self.schema_version = "1"
+        self._shared = {name: set(keys) for name, keys in (shared or {}).items()}
+        self._now = now
+        self._ledger: dict[str, _Run] = {}
+        self._entities: dict[str, Entity] = {}
+
+    async def seed(self, bundle: Bundle, ttl_seconds: int | None) -> SeedReceipt:
+        """See `Target.seed`."""
+        records = bundle.records()
+        digest = sha256(msgspec.json.encode(records)).hexdigest()
+        run = self._ledger.get(bundle.run_id)
+        if run is not None and run.state == "deleted":
+            raise SeedFailed("the run was deleted; a late seed is refused", run_id=bundle.run_id, status=410)
+        if run is not None and run.digest != digest:
+            raise SeedFailed("another bundle was seeded under this run id", run_id=bundle.run_id, status=409)
+        if run is None:
+            self._check(bundle, records)
+            for name, table in bundle.whole().items():
+                self._entities[name] = table.entity
+                self.tables.setdefault(name, {}).update({row[table.entity.key]: row for row in records[name]})
+            expires_at = None if ttl_seconds is None else self._in(ttl_seconds)
+            run = self._ledger[bundle.run_id] = _Run("seeded", digest, expires_at)
+        counts = {name: len(rows) for name, rows in records.items()}
+        return SeedReceipt(row_counts=counts, expires_at=run.expires_at)
+
+    async def delete(self, run_id: str) -> Deletion:
+        """See `Target.delete`."""
+        deletion = self._remove(run_id)
+        run = self._ledger.get(run_id)
+        self._ledger[run_id] = msgspec.structs.replace(run or _Run("deleted"), state="deleted")
+        return msgspec.structs.replace(deletion, previous_state=run and run.state)
+
+    async def extend(self, run_id: str, ttl_seconds: int) -> datetime:
+        """See `Target.extend`."""
+        run = self._ledger.get(run_id)
+        if run is None or run.state == "deleted":
+            raise RunGone(f"run {run_id} has been taken back, or was never seeded", run_id=run_id)
+        expires_at = self._in(ttl_seconds)
+        self._ledger[run_id] = msgspec.structs.replace(run, expires_at=expires_at)
+        return expires_at
+
+    async def expired(self, limit: int) -> Sequence[str]:
+        """See `Target.expired`."""
+        due = [(run.expires_at, run_id) for run_id, run in self._ledger.items() if run.expires_at and self._is_due(run)]
+        return [run_id for _, run_id in sorted(due)][:limit]
+
+    async def expire(self, run_id: str) -> Deletion | None:
+        """See `Target.expire`."""
+        run = self._ledger.get(run_id)
+        if run is None or run.expires_at is None:
+            return None
+        if run.state == "deleted":
+            return Deletion(deleted_counts=dict.fromkeys(self.tables, 0), previous_state="deleted")
+        return await self.delete(run_id) if self._is_due(run) else None
+
+    async def seeded(self, after: str, limit: int) -> Sequence[str]:
+        """See `Target.seeded`."""
+        found = (run_id for run_id, run in self._ledger.items() if run.state == "seeded" and run_id > after)
+        return sorted(found)[:limit]
+
+    async def check(self) -> None:
+        """See `Target.check`."""
+
+    async def delete_all(self) -> Deletion:
+        """See `Database.delete_all`."""
+        deletion = self._remove(None)
+        self._bury_all()
+        return deletion
+
+    async def digest(self) -> Mapping[str, TableDigest]:
+        """See `Database.digest`; tables without rows are left out, for it knows of no others than it has seen."""
+        return {
+            name: TableDigest(rows=len(rows), digest=sha256(b"".join(lines)).hexdigest())
+            for name, rows in self.tables.items()
+            if (lines := sorted(msgspec.json.encode(row, order="sorted") for row in rows.values()))
+        }
+
+    @asynccontextmanager
+    async def export(self) -> AsyncGenerator[Export]:
+        """See `Database.export`."""
+        batches = [
+            (name, pa.RecordBatch.from_pylist(list(rows.values()))) for name, rows in self.tables.items() if rows
+        ]
+        yield Export(
+            schema_version=self.schema_version,
+            captured_at=self._now(),
+            tables=tuple(self.tables),
+            batches=one_by_one(batches),
+        )
+
+    async def restore(self, export: Export) -> Mapping[str, int]:
+        """See `Database.restore`."""
+        if export.schema_version != self.schema_version:
+            raise BaselineSchemaDrift("the target's schema is not the one this baseline was taken of")
+        tables: dict[str, dict[Any, dict[str, Any]]] = {name: {} for name in self.tables}
+        async for name, batch in export.batches:
+            rows: list[dict[str, Any]] = batch.to_pylist()
+            tables[name] = {next(iter(row.values())): row for row in rows}
+        self.tables = tables
+        self._bury_all()
+        return self.row_counts()
+
+    def row_counts(self) -> dict[str, int]:
+        """The number of rows in each table that has ever held one."""
+        return {name: len(rows) for name, rows in self.tables.items()}
+
+    def _in(self, seconds: int) -> datetime:
+        return self._now() + timedelta(seconds=seconds)
+
+    def _is_due(self, run: _Run) -> bool:
+        return run.state == "seeded" and run.expires_at is not None and run.expires_at <= self._now()
+
+    def _bury_all(self) -> None:
+        self._ledger = {run_id: msgspec.structs.replace(run, state="deleted") for run_id, run in self._ledger.items()}
+
+    def _remove(self, run_id: str | None) -> Deletion:
+        """Delete the rows of a run, or of all, and those of no run that refer to them; the ledger stays as it is."""
+        mine = {(name, key): None for name, rows in self.tables.items() for key in rows if _is_of(rows[key], run_id)}
+        hanging = self._hanging(mine)
+        residue = [self._residue(name, key, deleted=True) for name, key in hanging]
+        counts = dict.fromkeys(self.tables, 0)
+        keys: dict[str, list[Mapping[str, Any]]] = {}
+        for name, key in mine:
+            keys.setdefault(name, []).append(self._key(name, key))
+        for name, key in (*mine, *hanging):
+            counts[name] += 1
+            del self.tables[name][key]
+        told = {name: of_table[:KEYS_TOLD] for name, of_table in keys.items()}
+        return Deletion(deleted_counts=counts, deleted_keys=told, residue=residue)
+
+    def _hanging(self, mine: Places) -> Places:
+        """Rows of no run that refer to these, and so on; `ResetFailed` when one of another run does."""
+        hanging: Places = {}
+        others: list[Residue] = []
+        latest = mine
+        while latest:
+            found = [place for place in self._referring_to(latest) if place not in mine and place not in hanging]
+            latest = {(name, key): None for name, key in found if not self._has_run(name, key)}
+            others += [self._residue(name, key, deleted=False) for name, key in found if self._has_run(name, key)]
+            hanging |= latest
+        if others:
+            details = {"table": others[0].table, "residue": msgspec.to_builtins(others)}
+            raise ResetFailed(
+                f"rows of '{others[0].table}' that are of another run still point at the rows; delete that run first",
+                target_status=409,
+                target_code="ROWS_REFERENCED",
+                target_details=details,
+            )
+        return hanging
+
+    def _has_run(self, name: str, key: Any) -> bool:
+        return _is_of(self.tables[name][key], None)
+
+    def _referring_to(self, places: Places) -> Iterable[tuple[str, Any]]:
+        for name, entity in self._entities.items():
+            for column, parent in entity.refs().items():
+                for key, row in self.tables[name].items():
+                    if (parent, row.get(column)) in places:
+                        yield name, key
+
+    def _key(self, name: str, key: Any) -> Mapping[str, Any]:
+        return {self._entities[name].key: key}
+
+    def _residue(self, name: str, key: Any, *, deleted: bool) -> Residue:
+        return Residue(table=name, key=self._key(name, key), reason="references", deleted=deleted)
+
+    def _check(self, bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        for name, table in bundle.whole().items():
+            keys = [row[table.entity.key] for row in records[name]]
+            taken = [key for key in keys if key in self.tables.get(name, {})]
+            if taken or len(set(keys)) < len(keys):
+                raise SeedFailed(f"{name}: the key {(taken or keys)[0]!r} exists", run_id=bundle.run_id, status=409)
+            for column, parent in table.entity.refs().items():
+                known = (
+                    self._shared.get(parent, set())
+                    | self.tables.get(parent, {}).keys()
+                    | _keys(bundle, records, parent)
+                )
+                dangling = [
+                    row[column] for row in records[name] if row[column] is not None and row[column] not in known
+                ]
+                if dangling:
+                    raise SeedFailed(
+                        f"{name}.{column}: no {parent} {dangling[0]!r}",
+                        run_id=bundle.run_id,
+                        status=422,
+                        table=name,
+                    )
+
+
+def _is_of(row: Mapping[str, Any], run_id: str | None) -> bool:
+    """Whether a row is of this run; of any run, where there is no id."""
+    owner = row.get("test_run_id")
+    return owner is not None if run_id is None else owner == run_id
+
+
+def _keys(bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]], entity: str) -> set[Any]:
+    tables = bundle.tables.get(entity, ())
+    return {row[tables[0].entity.key] for row in records.get(entity, ())} if tables else set()
+
+
+async def one_by_one(batches: Iterable[tuple[str, pa.RecordBatch]]) -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+    """The batches of an `Export`."""
+    for batch in batches:
+        yield batch
