@@ -211,7 +211,7 @@ class HttpSurface:
         self._http.close()
 
 
-def refuse_to_undo(run_id: str, error: AtdmError) -> None:
+def refuse_to_undo(run_id: str, error: Exception) -> None:
     """No run of this suite needs undoing."""
     raise AssertionError(f"run {run_id} could not be undone: {error}")
 

@@ -43,9 +43,9 @@ class Weather:
         self._gates: dict[tuple[str, When], tuple[asyncio.Event, asyncio.Event]] = {}
         self._ended: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    def fails(self, call: str, error: Exception, *, when: When = "before", times: int = 1) -> None:
-        """Let the next calls of this name fail. `after`: the work is done, and its answer lost."""
-        self._faults[call] += [(when, error)] * times
+    def fails(self, call: str, error: Exception, *, when: When = "before", times: int = 1, skip: int = 0) -> None:
+        """Let calls of this name fail, the next ones or after some more. `after`: the work is done, its answer lost."""
+        self._faults[call] += [*[None] * skip, *[(when, error)] * times]
 
     def dies(self, call: str, when: When, *, skip: int = 0) -> None:
         """Let the process die at the next call of this name, or after some more of them.
@@ -75,11 +75,13 @@ class Weather:
         when, error = (self._faults[call] and self._faults[call].popleft()) or (None, None)
         await self._hold(call, "before")
         if error and when == "before":
-            await self._strike(error)
+            for _ in range(5 if isinstance(error, Died) else 0):
+                await asyncio.sleep(0)
+            self._strike(error)
         result = await work()
         await self._hold(call, "after")
         if error:
-            await self._strike(error)
+            self._strike(error)
         self._ended[call].set()
         return result
 
@@ -89,11 +91,8 @@ class Weather:
             held.set()
             await go.wait()
 
-    async def _strike(self, error: BaseException) -> None:
-        if isinstance(error, Died):
-            for _ in range(5):
-                await asyncio.sleep(0)
-            self.dead = True
+    def _strike(self, error: BaseException) -> None:
+        self.dead = self.dead or isinstance(error, Died)
         raise error
 
 

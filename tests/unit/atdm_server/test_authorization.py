@@ -113,7 +113,9 @@ async def test_other_methods_tell_nothing(tmp_path: Path, method: str) -> None:
     async with server(tmp_path, reads_need_token=True) as (_, client):
         for (_, path), scope in SCOPE_OF.items():
             response = await client.request(method, path.format(run_id="x", file_path="x"))
-            assert response.status_code in ((401, 405) if scope and method == "HEAD" else (200, 204, 401, 404, 405, 503))
+            assert response.status_code in (
+                (401, 405) if scope and method == "HEAD" else (200, 204, 401, 404, 405, 503)
+            )
             assert response.content == b"" or method == "OPTIONS"
 
 
@@ -151,9 +153,7 @@ async def test_other_spellings_are_nobody(tmp_path: Path, given: str) -> None:
 async def test_refusal_names_the_token_and_the_scope(tmp_path: Path) -> None:
     """Who lacks a scope is told by the name of the token which one it is, and never sees a secret."""
     async with server(tmp_path, reads_need_token=False) as (_, client):
-        response = await client.post(
-            "/test-data/requests", headers={"authorization": f"Bearer {SECRETS['reset']}"}
-        )
+        response = await client.post("/test-data/requests", headers={"authorization": f"Bearer {SECRETS['reset']}"})
     error = response.json()["error"]
     assert error["message"] == "the token 'reset' may not do this; use one with the scope 'seed' or 'admin'"
     assert error["details"] == {"scope": "seed"}

@@ -6,11 +6,14 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx2
-from litestar.types import Receive, Scope, Send
+import pytest
+from litestar.types import HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
+from atdm_server.errors import DeadlineExceeded
 from atdm_server.load_limit import LoadLimit
 
 REQUESTS = "/test-data/requests"
+LONG = ["/test-data/baseline/snapshot", "/test-data/baseline/restore", "/test-data/reset/all"]
 PATIENT = 5.0  # seconds
 
 
@@ -81,11 +84,14 @@ async def test_reads_are_never_refused() -> None:
         await asked
 
 
-async def test_what_takes_too_long_is_cancelled() -> None:
-    """A request that is not done in time is cancelled, which undoes it, and told so; its place is free again."""
+@pytest.mark.parametrize(
+    "path", [REQUESTS, f"/{REQUESTS}", f"{REQUESTS}/", "/test-data/runs/x/reset", "/nowhere", f"{LONG[0]}/"]
+)
+async def test_what_takes_too_long_is_cancelled(path: str) -> None:
+    """A request that is not done in time is cancelled, which undoes it, and told so, however its path is spelled."""
     work = Work()
     async with limited(work, at_once=1, waiting=0, deadline=0.01) as http:
-        late = await http.post(REQUESTS)
+        late = await http.post(f"http://server{path}")
         assert late.status_code == 504
         assert json.loads(late.content)["error"]["code"] == "DEADLINE_EXCEEDED"
         assert work.cancelled == 1
@@ -93,12 +99,76 @@ async def test_what_takes_too_long_is_cancelled() -> None:
         assert (await http.post(REQUESTS)).status_code == 200
 
 
-async def test_long_work_has_no_deadline() -> None:
-    """A snapshot takes as long as it takes."""
+async def test_who_waits_too_long_is_told_so() -> None:
+    """The time in the queue counts: who never came to be served is told the same, and nothing was begun for them."""
+    work = Work()
+    async with limited(work, at_once=1, waiting=1, deadline=0.05) as http:
+        answers = await asyncio.gather(http.post(REQUESTS), http.post(REQUESTS))
+    assert [answer.status_code for answer in answers] == [504, 504]
+    assert (work.most_busy, work.cancelled) == (1, 1)
+
+
+@pytest.mark.parametrize("path", LONG)
+async def test_long_work_has_no_deadline(path: str) -> None:
+    """A change of the whole target takes as long as it takes."""
     work = Work()
     async with limited(work, deadline=0.01) as http:
-        asked = asyncio.create_task(http.post("/test-data/baseline/snapshot"))
+        asked = asyncio.create_task(http.post(path))
         _, waiting = await asyncio.wait([asked], timeout=0.05)
         assert waiting
         work.go.set()
         assert (await asked).status_code == 200
+
+
+async def test_a_body_has_a_deadline_also_before_long_work() -> None:
+    """Who sends a body a little at a time, and does not end, cannot hold a place for ever."""
+    pieces = 0
+
+    async def drip() -> ReceiveMessage:
+        nonlocal pieces
+        pieces += 1
+        if pieces > 3:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    with pytest.raises(DeadlineExceeded, match="the body did not arrive within"):
+        await LoadLimit(_read_all, at_once=1, waiting=0, deadline=0.05)(_scope(LONG[0]), drip, _ignore)
+    assert pieces == 4
+
+
+async def test_a_body_that_has_arrived_has_no_deadline() -> None:
+    """When the body is there, waiting for the caller to go away is bounded by nothing."""
+    told: list[str] = []
+    gone = asyncio.Event()
+
+    async def receive() -> ReceiveMessage:
+        if not told:
+            told.append("body")
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        told.append((await receive())["type"])
+
+    limit = LoadLimit(app, at_once=1, waiting=0, deadline=0.01)
+    served = asyncio.create_task(limit(_scope(LONG[0]), receive, _ignore))
+    _, waiting = await asyncio.wait([served], timeout=0.05)
+    assert waiting
+    gone.set()
+    await served
+    assert told == ["body", "http.disconnect"]
+
+
+def _scope(path: str) -> HTTPScope:
+    return {"type": "http", "method": "POST", "path": path}  # pyright: ignore[reportReturnType]
+
+
+async def _read_all(scope: Scope, receive: Receive, send: Send) -> None:
+    while (await receive()).get("more_body"):
+        pass
+
+
+async def _ignore(message: Message) -> None:
+    pass

@@ -40,9 +40,7 @@ async def test_every_answer_has_them(client: httpx2.AsyncClient, method: str, pa
 
 
 @pytest.mark.parametrize(("method", "stored"), [("POST", "no-store"), ("DELETE", "no-store"), ("GET", None)])
-async def test_answers_to_changes_are_never_stored(
-    client: httpx2.AsyncClient, method: str, stored: str | None
-) -> None:
+async def test_answers_to_changes_are_never_stored(client: httpx2.AsyncClient, method: str, stored: str | None) -> None:
     """What may carry a cleanup token is kept by no cache."""
     assert (await client.request(method, "/nowhere")).headers.get("cache-control") == stored
 

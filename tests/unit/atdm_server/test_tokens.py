@@ -1,5 +1,7 @@
 """API tokens with names and scopes."""
 
+import hmac
+
 import pytest
 
 from atdm_server.errors import SettingsInvalid
@@ -42,6 +44,31 @@ def test_other_secrets_find_nobody(given: str) -> None:
     assert Tokens(Tokens.read(TEXT, "tokens.txt")).find(given) is None
 
 
+def test_a_secret_may_have_a_hash_sign() -> None:
+    """A comment begins after a blank; a `#` inside a secret belongs to it."""
+    tokens = Tokens(Tokens.read(f"ci seed {CI}#more # and a comment\n#{OPS}\n", "tokens.txt"))
+    assert len(tokens) == 1
+    assert tokens.find(f"{CI}#more") is not None
+    assert tokens.find(CI) is None
+
+
+def test_every_wrong_secret_costs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tokens are compared, by their hashes and in constant time, whichever of them matches or none does."""
+    compared: list[tuple[bytes, bytes]] = []
+    genuine = hmac.compare_digest
+
+    def note(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return genuine(one, other)
+
+    tokens = Tokens(Tokens.read(TEXT, "tokens.txt"))
+    monkeypatch.setattr("atdm_server.tokens.hmac.compare_digest", note)
+    for given in (CI, OPS, "", "x" * 10_000):
+        compared.clear()
+        tokens.find(given)
+        assert [len(hashed) for pair in compared for hashed in pair] == [32] * 4
+
+
 def test_secrets_are_not_kept() -> None:
     """What the server keeps of a token cannot be used as one, nor be logged."""
     assert CI not in repr(Tokens.read(TEXT, "tokens.txt"))
@@ -63,6 +90,19 @@ def test_bad_lines_are_refused(line: str, reason: str) -> None:
         Tokens.read(f"\n{line}", "tokens.txt")
     assert "line 2 of tokens.txt" in refusal.value.message
     assert CI not in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["fifteen-letters", "", "in\nmore than one line", "with a tab\tinside", "Zeichen-für-Zeichen", " a blank around "],
+)
+def test_weak_secrets_are_refused(secret: str) -> None:
+    """A secret that is easily guessed, or that no header carries as it is, is refused with a better one."""
+    with pytest.raises(SettingsInvalid, match="ATDM_API_TOKEN is too weak") as refusal:
+        Tokens.admin(secret, "ATDM_API_TOKEN")
+    assert not secret or secret not in refusal.value.message
+    better = refusal.value.message.rsplit(" ", 1)[1]
+    assert Tokens.admin(better, "ATDM_API_TOKEN").may("admin")
 
 
 @pytest.mark.parametrize("second", [f"ci reset {OPS}", f"other reset {CI}"])
