@@ -44,8 +44,13 @@ def test_no_function_is_named_after_changing_the_audit() -> None:
 
 
 def test_the_seam_can_only_append() -> None:
-    """The audit log's protocol has three methods, and none of them changes what is there."""
-    assert {name for name in vars(AuditLog) if not name.startswith("_")} == {"note", "append", "read"}
+    """The audit log's protocol has four methods, and none of them changes what is there."""
+    assert {name for name in vars(AuditLog) if not name.startswith("_")} == {
+        "note",
+        "append",
+        "read",
+        "strategies",
+    }
 
 
 @pytest.mark.parametrize("kind", [MemoryLog, ObjectAuditLog])

@@ -110,6 +110,10 @@ class WeatheredLog:
         """See `AuditLog.read`."""
         return await self._out.weather.carry("log.read", lambda: self._out.log.read(run_id))
 
+    async def strategies(self, limit: int) -> Sequence[Trail]:
+        """See `AuditLog.strategies`."""
+        return await self._out.weather.carry("log.strategies", lambda: self._out.log.strategies(limit))
+
 
 class WeatheredCatalog:
     """See `Catalog`."""

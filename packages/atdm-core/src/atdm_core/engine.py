@@ -110,10 +110,10 @@ class Engine:
                 run.seeding(bundle)
                 run.seeded(bundle, await self._target.seed(bundle, request.ttl_seconds))
             outcome = run.outcome(bundle, self._fixtures.paths(plan.scenario_id, run.id, request.delivery))
-            await self._fixtures.write(plan.scenario_id, outcome)
-            run.recorded(outcome)
-            outcome = msgspec.structs.replace(outcome, audit_head=run.trail.head.hex())
-            await self._record(run, run.catalog_row(plan, "ready", outcome))
+            async with self._fixtures.written(plan.scenario_id, outcome, bundle):
+                run.recorded(outcome)
+                outcome = msgspec.structs.replace(outcome, audit_head=run.trail.head.hex())
+                await self._record(run, run.catalog_row(plan, "ready", outcome))
         await self._log.note(run.close_mark("ready"))
         return outcome
 
@@ -138,6 +138,10 @@ class Engine:
         if trail is None or not trail.entries:
             raise RunNotFound(f"no run {run_id!r}; GET /catalog/runs lists the runs", run_id=run_id)
         return view_trail(trail)
+
+    async def strategies(self, limit: int) -> Sequence[TrailView]:
+        """The audit trails of the newest strategies on the whole target, newest first."""
+        return [view_trail(trail) for trail in await self._log.strategies(limit)]
 
     async def runs(self, query: CatalogQuery) -> Sequence[CatalogRow]:
         """The catalog's rows that match, newest first."""

@@ -116,6 +116,10 @@ class AuditLog(Protocol):
         """The trail, its chain checked (`TrailBroken`); None when the run has none."""
         ...
 
+    async def strategies(self, limit: int) -> Sequence[Trail]:
+        """The trails of the newest strategies, newest first."""
+        ...
+
 
 class Catalog(Protocol):
     """One row per run: what was asked for, its status, the hash of its cleanup token."""

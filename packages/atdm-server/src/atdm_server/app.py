@@ -13,6 +13,7 @@ from litestar.di import Provide
 from atdm_core import AtdmError, Engine, Registry
 from atdm_core.fixtures import FixtureFolder
 from atdm_server.authorization import require_bearer
+from atdm_server.head import HeadAsGet
 from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
 from atdm_server.metrics import MeasuredAuditLog, MeasuredCatalog, count_dropped, count_process
@@ -28,6 +29,7 @@ from atdm_server.routes import (
     health_routes,
     openapi_json,
     read_metrics,
+    require_json,
     test_data_routes,
 )
 from atdm_server.settings import Settings
@@ -77,7 +79,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         await target.close()
         await database.close()
 
-    guarded = [require_bearer(settings.api_token)]
+    guarded = [require_bearer(settings.api_token), require_json]
     app = Litestar(
         route_handlers=[
             Router(
@@ -90,10 +92,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             Router("/test-data", route_handlers=database_reads, tags=["test data"]),
             Router("/audit", route_handlers=audit_routes, tags=["audit"]),
             Router("/catalog", route_handlers=catalog_routes, tags=["catalog"]),
-            *health_routes,
+            Router("/", route_handlers=[*health_routes, openapi_json, read_metrics], tags=["server"]),
             *page_routes,
-            openapi_json,
-            read_metrics,
             static_files.create_static_files_router("/static", directories=[_STATIC], include_in_schema=False),
         ],
         dependencies={
@@ -107,7 +107,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         request_max_body_size=BODY_LIMIT,
         logging_config=None,
     )
-    app.asgi_handler = RequestLog(app.asgi_handler)
+    app.asgi_handler = RequestLog(HeadAsGet(app.asgi_handler))
     return app
 
 

@@ -9,7 +9,7 @@ from litestar.handlers.base import BaseRouteHandler
 
 from atdm_server.errors import AuthRequired
 
-__all__ = ["require_bearer"]
+__all__ = ["Connection", "require_bearer"]
 
 _SCHEME: Final = "bearer"
 

@@ -2,13 +2,46 @@
 
 from atdm_core import AtdmError
 
-__all__ = ["AuthRequired", "ConfirmRequired", "NotReady", "SettingsInvalid"]
+__all__ = [
+    "AuthRequired",
+    "BodyTooLarge",
+    "ConfirmRequired",
+    "MethodNotAllowed",
+    "NotReady",
+    "RouteNotFound",
+    "SettingsInvalid",
+    "UnsupportedMediaType",
+]
 
 
 class AuthRequired(AtdmError):
     """The request changes something and does not carry the API token."""
 
     code = "AUTH_REQUIRED"
+
+
+class RouteNotFound(AtdmError):
+    """No route has this path."""
+
+    code = "NOT_FOUND"
+
+
+class MethodNotAllowed(AtdmError):
+    """The route does not take this method; the header `Allow` lists those it takes."""
+
+    code = "METHOD_NOT_ALLOWED"
+
+
+class BodyTooLarge(AtdmError):
+    """The body is larger than 256 KiB."""
+
+    code = "BODY_TOO_LARGE"
+
+
+class UnsupportedMediaType(AtdmError):
+    """The body is said to be something else than JSON."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
 
 
 class ConfirmRequired(AtdmError):

@@ -54,9 +54,9 @@ class DiskStore:
         """See `ObjectStore.get`."""
         return await self._in_thread(self._get, key)
 
-    async def keys(self, prefix: str) -> list[str]:
+    async def keys(self, prefix: str, after: str = "") -> list[str]:
         """See `ObjectStore.keys`."""
-        return await self._in_thread(self._keys, prefix)
+        return [key for key in await self._in_thread(self._keys, prefix) if key > after]
 
     async def check(self) -> None:
         """See `ObjectStore.check`."""
@@ -113,8 +113,9 @@ class DiskStore:
             return None
 
     def _keys(self, prefix: str) -> list[str]:
-        folder = self._folder / prefix
-        files = (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
+        # Not rglob, which finds nothing where it may not look.
+        walk = os.walk(self._folder / prefix, onerror=_refuse_unless_missing)
+        files = (Path(folder, name) for folder, _, names in walk for name in names)
         return sorted(path.relative_to(self._folder).as_posix() for path in files)
 
     @contextmanager
@@ -129,6 +130,11 @@ class DiskStore:
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+
+def _refuse_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _make_folder(folder: Path) -> None:

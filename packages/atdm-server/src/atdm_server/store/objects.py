@@ -42,8 +42,8 @@ class ObjectStore(Protocol):
         """The object, or None."""
         ...
 
-    async def keys(self, prefix: str) -> list[str]:
-        """The keys that begin with the folder `prefix` (`a/b/`), sorted."""
+    async def keys(self, prefix: str, after: str = "") -> list[str]:
+        """The keys that begin with the folder `prefix` (`a/b/`) and sort behind `after`, sorted."""
         ...
 
     async def check(self) -> None:

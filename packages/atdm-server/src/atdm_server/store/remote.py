@@ -94,10 +94,10 @@ class RemoteStore:
         except (BaseError, OSError) as error:
             raise self._unavailable(error) from error
 
-    async def keys(self, prefix: str) -> list[str]:
+    async def keys(self, prefix: str, after: str = "") -> list[str]:
         """See `ObjectStore.keys`."""
         try:
-            listing = obstore.list(self._store, prefix.rstrip("/"))
+            listing = obstore.list(self._store, prefix.rstrip("/"), offset=after or None)
             return sorted([meta["path"] async for batch in listing for meta in batch])
         except (BaseError, OSError) as error:
             raise self._unavailable(error) from error
