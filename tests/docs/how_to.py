@@ -21,6 +21,7 @@ PLACEHOLDER = re.compile(r"\b(RUN|TOKEN)\b")
 # In a folder of links, `make` would set up an environment; what these targets do is one program.
 MAKE = 'make() { for target in "$@"; do .venv/bin/python -m infra.local_stack "$target"; done; }'
 PATIENCE = 120  # seconds for one block
+NOT_A_READERS = ("ATDM_", "TARGET_", "AWS_", "CI")  # variables
 
 _FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', flags=re.MULTILINE | re.DOTALL)
 
@@ -45,7 +46,7 @@ class Checkout:
             (folder / name).symlink_to(ROOT / name)
         target_port, api_port, other_port = map(str, free_ports(3))
         self.replaced = {"18000": target_port, "18001": api_port, "18002": other_port}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ATDM_", "TARGET_", "AWS_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_A_READERS)}
         self.environment = {**kept, "TARGET_PORT": target_port, "ATDM_PORT": api_port, "COLUMNS": "110", "TERM": "dumb"}
         self.known: dict[str, str] = {}
 
