@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down down-clean ps logs smoke migrate demo test test-unit test-integration playwright-install \
-	playwright-test audit-screenshot lint bench build baseline-snapshot reset-baseline
+	playwright-test audit-screenshot docs schemathesis lint bench build baseline-snapshot reset-baseline
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -58,11 +58,18 @@ playwright-test: playwright-install ## a browser test in TypeScript, on data tha
 audit-screenshot: setup ## take docs/assets/audit.png, the picture of the README, in a Chromium
 	@$(PYTHON) -m scripts.audit_screenshot
 
+docs: setup ## build the documentation site into site/, readable without internet
+	@.venv/bin/zensical build --clean --strict
+	@echo "open $(CURDIR)/site/index.html"
+
 baseline-snapshot: setup ## keep every table of the running target (ARGS="--baseline-id NAME" for a name)
 	@.venv/bin/atdm baseline-snapshot $(ARGS)
 
 reset-baseline: setup ## put every table back as the latest baseline has it (ARGS="--baseline-id NAME" for another)
 	@.venv/bin/atdm baseline-restore $(ARGS)
+
+schemathesis: setup ## 10,000 made-up requests against a server of its own, about five minutes (ARGS="--seed 2")
+	@$(PYTHON) -m tests.schema.cases $(ARGS)
 
 lint: setup ## style, types, import lines, pins
 	@.venv/bin/ruff check --quiet

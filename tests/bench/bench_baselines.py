@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,11 +49,16 @@ def run(program: str, *arguments: str) -> None:
     subprocess.run([str(binaries() / program), *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def serving(dsn: str) -> Generator[tuple[httpx2.Client, psutil.Process]]:
     """A target on the database, in a process of its own, with a client that shows the service token."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     settings = {"TARGET_DATABASE_URL": dsn, "TARGET_SERVICE_TOKEN": TOKEN, "TARGET_PORT": port}
     process = subprocess.Popen([sys.executable, "-m", "target_healthcare", "serve"], env=os.environ | settings)
     try:
@@ -123,6 +128,17 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def report(took: Mapping[str, Sequence[float]]) -> None:
+    """Print rows per second of the best of each, and the two ratios."""
+    rows = CLAIMS + 210_108
+    best = {title: min(times) for title, times in took.items()}
+    for title, times in took.items():
+        told = ", ".join(f"{time_:.2f}" for time_ in times)
+        print(f"{title:<12} {best[title]:6.2f} s   {rows / best[title]:9,.0f} rows/s   all: {told}")
+    print(f"snapshot at {best['pg_dump -Fc'] / best['snapshot']:.2f} x pg_dump -Fc", end=", ")
+    print(f"restore at {best['pg_restore'] / best['restore']:.2f} x pg_restore")
+
+
 def main() -> None:
     """Measure, alternating, and print the best of each."""
     took: dict[str, list[float]] = {"pg_dump -Fc": [], "snapshot": [], "pg_restore": [], "restore": []}
@@ -142,13 +158,7 @@ def main() -> None:
                     with fresh_database(server) as other:
                         took["pg_restore"].append(seconds(lambda: run("pg_restore", "-d", other, str(dump))))
                     took["restore"].append(seconds(lambda: restore(http, frames, version)))
-    rows = CLAIMS + 210_108
-    for title, times in took.items():
-        print(
-            f"{title:<12} {min(times):6.2f} s   {rows / min(times):9,.0f} rows/s   all: {[f'{t:.2f}' for t in times]}"
-        )
-    print(f"snapshot at {min(took['pg_dump -Fc']) / min(took['snapshot']):.2f} x pg_dump -Fc", end=", ")
-    print(f"restore at {min(took['pg_restore']) / min(took['restore']):.2f} x pg_restore")
+    report(took)
     print(f"memory of the target: at most {max(above) / 1e6:.0f} MB above idle")
 
 

@@ -75,7 +75,7 @@ def test_a_person_finds_a_run_and_reads_what_became_of_it(stack: Stack) -> None:
         ]
         written = [each.text for each in page.section("Fixtures").all("li")]
         assert [Path(path).name for path in written] == [
-            f"claim_denial_active_member_{run}{s}" for s in (".json", ".py")
+            f"claim_denial_active_member_{run}{s}" for s in (".json", ".ts", ".py")
         ]
         assert timeline(page) == [(action, "ok") for action in RUN]
         clocks = [each.attributes["datetime"] for each in page.section("Timeline").all("time")]

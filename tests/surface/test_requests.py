@@ -176,7 +176,7 @@ def test_without_target_nothing_is_written(surface: Surface) -> None:
 
 
 def test_fixture_files_carry_the_run(surface: Surface) -> None:
-    """Both fixture files hold scenario, run, data and cleanup, and the trail tells where they are."""
+    """All fixture files hold scenario, run, data and cleanup, and the trail tells where they are."""
     delivery = {"return_playwright_fixture": True, "return_pytest_fixture": True}
     answer = surface.request({"scenario": "active_member_clean", "delivery": delivery})
     run_id, paths = answer["test_run_id"], answer["fixtures"]
@@ -195,7 +195,9 @@ def test_fixture_files_carry_the_run(surface: Surface) -> None:
     spec.loader.exec_module(module)
     assert module.scenario_data() == expected
     assert ("active_member_clean", run_id) == (module.SCENARIO_ID, module.TEST_RUN_ID)
-    assert surface.trail(run_id)["fixtures_emitted"] == [paths["playwright"], paths["pytest"]]
+    typescript = Path(paths["playwright"]).with_suffix(".ts")
+    assert typescript.read_text().endswith(f"= {Path(paths['playwright']).read_text().strip()};\n")
+    assert surface.trail(run_id)["fixtures_emitted"] == [paths["playwright"], str(typescript), paths["pytest"]]
 
 
 def test_same_key_gives_the_same_answer_and_one_seed(surface: Surface) -> None:

@@ -1,22 +1,20 @@
 import { expect, test } from "@playwright/test";
 
-import { readFixture, row } from "../fixture.ts";
+import { scenario } from "../data/claim_denial_active_member.ts";
 
 test("the page of a member shows the denied claim and why it was denied", async ({ page }) => {
-  const fixture = readFixture();
-  const { member_id, claim_id } = fixture.data;
-  const member = row(fixture, "member");
-  const claim = row(fixture, "claim");
+  const [member] = scenario.records.member;
+  const [claim] = scenario.records.claim;
 
-  await page.goto(`/ui/members/${member_id}`);
+  await page.goto(`/ui/members/${scenario.data.member_id}`);
 
   const name = `${member.first_name} ${member.last_name}`;
   await expect(page).toHaveTitle(name);
   await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
-  await expect(page.getByTestId("member-id")).toHaveText(member_id!);
-  await expect(page.getByTestId("member-status")).toHaveText("active");
+  await expect(page.getByTestId("member-id")).toHaveText(member.member_id);
+  await expect(page.getByTestId("member-status")).toHaveText(member.status);
 
-  const shown = page.getByRole("row").filter({ has: page.getByRole("cell", { name: claim_id!, exact: true }) });
+  const shown = page.getByRole("row").filter({ has: page.getByRole("cell", { name: claim.claim_id, exact: true }) });
   await expect(shown).toHaveCount(1);
   await expect(shown.getByTestId("claim-status")).toHaveText("denied");
   expect(claim.denial_reason).toBeTruthy();

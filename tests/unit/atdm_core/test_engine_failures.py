@@ -104,6 +104,17 @@ async def test_fixtures_that_cannot_be_written_undo_the_run(house: House) -> Non
     assert house.rows() == 0
 
 
+@pytest.mark.parametrize("call", ["log.append", "catalog.record"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_fixtures_of_an_undone_run_are_removed(house: House, call: str, when: When) -> None:
+    """When the record of a run fails after its fixtures were written, no fixture stays."""
+    house.weather.fails(call, STORE_AWAY, when=when)
+    with pytest.raises(StoreUnavailable):
+        await house.ask(delivery=Delivery(return_playwright_fixture=True, return_pytest_fixture=True))
+    assert list(house.fixture_folder.iterdir()) == []
+    assert house.rows() == 0
+
+
 @pytest.mark.parametrize("call", ["claims.claim", "log.append", "catalog.record"])
 async def test_store_that_fails_before_the_target_is_touched(house: House, call: str) -> None:
     """A store that fails at the claim, or at the record of a rejection, is told; there is nothing to undo."""

@@ -1,14 +1,17 @@
 """Fixture files."""
 
 import ast
+import asyncio
 import importlib.util
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from atdm_core import Outcome
+from atdm_core import Bundle, Outcome
 from atdm_core.errors import InvalidRequest
 from atdm_core.fixtures import FixtureFolder
 from atdm_core.values import Cleanup, Delivery, FixturePaths
@@ -18,9 +21,8 @@ BOTH = Delivery(return_playwright_fixture=True, return_pytest_fixture=True, retu
 NASTY = "it's \"quoted\" \\ \n''' {braces} ü \u2028 " + "long " * 40
 
 
-def an_outcome(folder: FixtureFolder, delivery: Delivery = BOTH) -> Outcome:
+def an_outcome(folder: FixtureFolder, bundle: Bundle, delivery: Delivery = BOTH) -> Outcome:
     """An outcome with nasty text in its rows."""
-    bundle = make_bundle(rows=2)
     records = bundle.records()
     records["order"][0]["note"] = NASTY
     return Outcome(
@@ -35,6 +37,18 @@ def an_outcome(folder: FixtureFolder, delivery: Delivery = BOTH) -> Outcome:
         audit_head="",
         records=records,
     )
+
+
+async def write(folder: FixtureFolder, delivery: Delivery = BOTH) -> None:
+    """Write the fixtures of an outcome."""
+    bundle = make_bundle(rows=2)
+    async with folder.written("one_order", an_outcome(folder, bundle, delivery), bundle):
+        pass
+
+
+def names(folder: Path) -> list[str]:
+    """The names of what a folder holds."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 def imported(path: Path) -> Any:
@@ -63,13 +77,15 @@ def test_no_fixture_leaves_its_folder(tmp_path: Path, scenario: str, run: str) -
         FixtureFolder(tmp_path).paths(scenario, run, BOTH)
 
 
-async def test_both_files_say_the_same(tmp_path: Path) -> None:
-    """The JSON file and the module hold the same data, under the contract's keys."""
+async def test_all_files_say_the_same(tmp_path: Path) -> None:
+    """The JSON file and both modules hold the same data, under the contract's keys."""
     folder = FixtureFolder(tmp_path / "not" / "yet")
-    await folder.write("one_order", an_outcome(folder))
+    await write(folder)
     content = json.loads((folder.folder / "one_order_run.json").read_text())
     module = imported(folder.folder / "one_order_run.py")
     assert module.scenario_data() == content
+    typescript = (folder.folder / "one_order_run.ts").read_text()
+    assert json.loads(typescript.partition("export const scenario: Scenario = ")[2].removesuffix(";\n")) == content
     assert (module.SCENARIO_ID, module.TEST_RUN_ID) == ("one_order", "run")
     assert list(content) == ["scenario_id", "test_run_id", "data", "cleanup", "records"]
     assert content["cleanup"] == {
@@ -84,7 +100,7 @@ async def test_both_files_say_the_same(tmp_path: Path) -> None:
 async def test_the_module_holds_literals_only(tmp_path: Path) -> None:
     """The module imports and calls nothing: three constants and a function that returns one of them."""
     folder = FixtureFolder(tmp_path)
-    await folder.write("one_order", an_outcome(folder))
+    await write(folder)
     tree = ast.parse((tmp_path / "one_order_run.py").read_text())
     docstring, *constants, function = tree.body
     assert isinstance(docstring, ast.Expr)
@@ -97,11 +113,11 @@ async def test_the_module_holds_literals_only(tmp_path: Path) -> None:
 
 async def test_without_records_there_are_four_keys(tmp_path: Path) -> None:
     """A fixture of a request that did not ask for its rows has no records."""
-    import msgspec
-
-    folder = FixtureFolder(tmp_path)
-    outcome = msgspec.structs.replace(an_outcome(folder), records=msgspec.UNSET)
-    await folder.write("one_order", outcome)
+    folder, bundle = FixtureFolder(tmp_path), make_bundle(rows=2)
+    outcome = msgspec.structs.replace(an_outcome(folder, bundle), records=msgspec.UNSET)
+    async with folder.written("one_order", outcome, bundle):
+        pass
+    assert "records" not in (tmp_path / "one_order_run.ts").read_text()
     assert list(json.loads((tmp_path / "one_order_run.json").read_text())) == [
         "scenario_id",
         "test_run_id",
@@ -113,5 +129,34 @@ async def test_without_records_there_are_four_keys(tmp_path: Path) -> None:
 async def test_nothing_asked_for_nothing_written(tmp_path: Path) -> None:
     """Without a fixture asked for, not even the folder is made."""
     folder = FixtureFolder(tmp_path / "fixtures")
-    await folder.write("one_order", an_outcome(folder, Delivery()))
+    await write(folder, Delivery())
     assert not folder.folder.exists()
+
+
+async def test_files_go_when_the_run_does(tmp_path: Path) -> None:
+    """Files of a run that fails after they were written are removed, and no others."""
+    folder, bundle = FixtureFolder(tmp_path), make_bundle()
+    (tmp_path / "one_order_another.json").touch()
+    with suppress(TimeoutError):
+        async with folder.written("one_order", an_outcome(folder, bundle), bundle):
+            assert len(names(tmp_path)) == 4
+            raise TimeoutError
+    assert names(tmp_path) == ["one_order_another.json"]
+
+
+async def test_all_files_or_none(tmp_path: Path) -> None:
+    """When one file cannot take its place, none of the run stays, nor what was half written."""
+    (tmp_path / "one_order_run.ts" / "in the way").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"one_order_run\.ts"):
+        await write(FixtureFolder(tmp_path))
+    assert names(tmp_path) == ["one_order_run.ts"]
+
+
+async def test_cancelled_while_writing(tmp_path: Path) -> None:
+    """A request that is cancelled while its files are being written leaves none."""
+    writing = asyncio.create_task(write(FixtureFolder(tmp_path)))
+    await asyncio.sleep(0)  # once it has begun
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert names(tmp_path) == []

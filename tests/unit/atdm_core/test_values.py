@@ -85,7 +85,7 @@ def test_bundle_names_its_first_keys() -> None:
 
 def test_written_fixtures_are_those_with_a_path() -> None:
     """Only the fixtures that were asked for count as written."""
-    assert FixturePaths(playwright="a.json").written() == ["a.json"]
+    assert FixturePaths(playwright="a.json").written() == ["a.json", "a.ts"]
     assert FixturePaths().written() == []
 
 

@@ -29,7 +29,7 @@ When = Literal["before", "after"]
 PATIENT = 5.0  # seconds that a test waits for what must come
 
 
-class Died(BaseException):  # noqa: N818 - what happens to a process is no error of its own
+class Died(BaseException):
     """The process is dead: the call is never answered, and none after it has an effect."""
 
 
@@ -183,6 +183,10 @@ class WeatheredLog:
     async def read(self, run_id: str) -> Trail | None:
         """See `AuditLog.read`."""
         return await self._weather.carry("log.read", lambda: self._log.read(run_id))
+
+    async def strategies(self, limit: int) -> Sequence[Trail]:
+        """See `AuditLog.strategies`."""
+        return await self._out.weather.carry("log.strategies", lambda: self._out.log.strategies(limit))
 
 
 class WeatheredCatalog:

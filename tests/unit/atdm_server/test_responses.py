@@ -26,14 +26,23 @@ CONTRACT = {
     "RUN_NOT_FOUND": 404,
     "NOT_READY": 503,
     "CONFIRM_REQUIRED": 428,
+    "BODY_TOO_LARGE": 413,
     "BASELINE_EXISTS": 409,
     "BASELINE_NOT_FOUND": 404,
     "NO_BASELINE": 404,
     "BASELINE_SCHEMA_DRIFT": 409,
 }
-"""The statuses that the contract gives to codes (BODY_TOO_LARGE is the framework's)."""
+"""The statuses that the contract gives to codes."""
 
-SIBLINGS = {"RESET_FAILED": 502, "SNAPSHOT_FAILED": 502, "RESTORE_FAILED": 502, "BASELINE_DAMAGED": 409}
+SIBLINGS = {
+    "RESET_FAILED": 502,
+    "SNAPSHOT_FAILED": 502,
+    "RESTORE_FAILED": 502,
+    "BASELINE_DAMAGED": 409,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+}
 """Errors that the contract does not list, and that are answered like the ones beside them."""
 
 OURS_TO_MEND = {

@@ -151,6 +151,10 @@ class Engine:
             raise RunNotFound(f"no run {run_id!r}; GET /catalog/runs lists the runs", run_id=run_id)
         return view_trail(trail)
 
+    async def strategies(self, limit: int) -> Sequence[TrailView]:
+        """The audit trails of the newest strategies on the whole target, newest first."""
+        return [view_trail(trail) for trail in await self._log.strategies(limit)]
+
     async def runs(self, query: CatalogQuery) -> Sequence[CatalogRow]:
         """The catalog's rows that match, newest first."""
         return await self._catalog.runs(query)
@@ -228,9 +232,9 @@ class Engine:
             receipt, _ = await _both(self._seeded(run, bundle), self._catalog.record(row))
             run.seeded(bundle, receipt)
             outcome = run.outcome(bundle, fixtures)
-            await self._fixtures.write(run.plan.scenario_id, outcome)
-            run.recorded(outcome)
-            answer = await self._decided(run, outcome)
+            async with self._fixtures.written(run.plan.scenario_id, outcome, bundle):
+                run.recorded(outcome)
+                answer = await self._decided(run, outcome)
         except BaseException as error:  # a cancelled request leaves no rows either
             run.failed(error)
             keyed = run.caller.idempotency_key is not None

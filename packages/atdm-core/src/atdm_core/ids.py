@@ -3,15 +3,19 @@
 import hmac
 import re
 from hashlib import blake2b, sha256
+from typing import Final
 
 from ulid import ULID
 
 from atdm_core.draw import LARGEST_SEED
 from atdm_core.errors import InvalidRequest
 
-__all__ = ["check_id", "cleanup_token", "derive_seed", "new_id", "same_token", "token_sha256"]
+__all__ = ["ID_FORM", "check_id", "cleanup_token", "derive_seed", "new_id", "same_token", "token_sha256"]
 
-_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+ID_FORM: Final = "[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
+"""The regular expression that a whole id matches."""
+
+_ID = re.compile(ID_FORM)
 
 
 def new_id() -> str:

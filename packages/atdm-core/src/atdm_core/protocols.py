@@ -148,6 +148,10 @@ class AuditLog(Protocol):
         """The trail, its chain checked (`TrailBroken`); None when the run has none."""
         ...
 
+    async def strategies(self, limit: int) -> Sequence[Trail]:
+        """The trails of the newest strategies, newest first."""
+        ...
+
 
 class LogNews(Struct, frozen=True):
     """What is new in the process logs: (log, mark) in the order of each log, and the segments seen by now."""

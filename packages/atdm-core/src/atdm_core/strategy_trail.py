@@ -1,16 +1,19 @@
 """The trail of a strategy that works on the whole database: an audit run of its own, started and ended."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from atdm_core.audit import Trail
 from atdm_core.errors import AtdmError
 from atdm_core.ids import new_id
 from atdm_core.protocols import Order, Services
 
-__all__ = ["StrategyTrail", "recorded"]
+__all__ = ["STRATEGY", "StrategyTrail", "recorded", "started_last"]
+
+STRATEGY: Final = "strategy-"
+"""What the id of a strategy's audit run begins with; its name and a ULID follow."""
 
 
 class StrategyTrail:
@@ -21,6 +24,12 @@ class StrategyTrail:
         self.outputs: dict[str, Any] = {}
 
 
+def started_last(run_ids: Iterable[str], count: int) -> list[str]:
+    """Those of the ids that are of strategies, newest first, `count` at most."""
+    strategies = [run_id for run_id in run_ids if run_id.startswith(STRATEGY)]
+    return sorted(strategies, key=lambda run_id: run_id.rpartition("-")[2], reverse=True)[:count]
+
+
 @asynccontextmanager
 async def recorded(
     services: Services, strategy: str, event: str, order: Order, tools: tuple[str, ...]
@@ -29,7 +38,7 @@ async def recorded(
 
     The first is durable before anything is touched. Errors of the block get the id of the audit run.
     """
-    strategy_trail = StrategyTrail(f"strategy-{strategy}-{new_id()}")
+    strategy_trail = StrategyTrail(f"{STRATEGY}{strategy}-{new_id()}")
     trail = Trail(strategy_trail.run_id, services.clock)
     trail.record(f"{event}_started", invoker=order.invoker, inputs=dict(order.options), tools_called=tools)
     await _store(services, trail)

@@ -1,5 +1,6 @@
 """The values that travel through ATDM: frozen structs, which are the wire format as they stand."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -8,12 +9,15 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from atdm_core.draw import LARGEST_SEED
+from atdm_core.errors import InvalidRequest
 from atdm_core.table import Table
 
 __all__ = [
+    "AS_OF_FORM",
     "KEYS_TOLD",
     "Bundle",
     "Caller",
+    "CatalogEntry",
     "CatalogQuery",
     "CatalogRow",
     "Claim",
@@ -25,6 +29,7 @@ __all__ = [
     "Finding",
     "FixturePaths",
     "Manifest",
+    "Moment",
     "Outcome",
     "Plan",
     "Records",
@@ -40,7 +45,14 @@ __all__ = [
 
 ConstraintValue: TypeAlias = str | int | float | bool | None
 Records: TypeAlias = dict[str, list[dict[str, Any]]]
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
+"""A moment that names its zone, so that it means the same everywhere."""
+
 RunStatus: TypeAlias = Literal["open", "ready", "rejected", "rolled_back", "cleaned", "expired"]
+
+
+AS_OF_FORM: Final = "^[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}$"
+"""The days that dates can be relative to: centuries on either side can still be written with four digits."""
 
 
 class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,8 +73,13 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True):
     constraints: dict[str, ConstraintValue] = field(default_factory=dict[str, ConstraintValue])
     seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] | None = None
     delivery: Delivery = Delivery()
-    as_of: date | None = None
+    as_of: Annotated[date, Meta(extra_json_schema={"pattern": AS_OF_FORM})] | None = None
     ttl_seconds: Annotated[int, Meta(ge=1, le=31_536_000)] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `InvalidRequest` for a day around which a pack's dates could leave the four-digit years."""
+        if self.as_of is not None and not re.match(AS_OF_FORM, self.as_of.isoformat()):
+            raise InvalidRequest(f"as_of cannot be {self.as_of}; use a day of the years 1000 to 8999")
 
 
 class Caller(Struct, frozen=True):
@@ -133,7 +150,7 @@ class Event(Struct, frozen=True, kw_only=True):
     """One event of an audit trail."""
 
     event_id: str
-    timestamp: datetime
+    timestamp: Moment
     test_run_id: str
     invoker: str
     action: str
@@ -186,14 +203,15 @@ class Deletion(Struct, frozen=True, kw_only=True):
 
 
 class FixturePaths(Struct, frozen=True):
-    """Where fixture files were written."""
+    """Where the fixture files are; null for those that were not asked for."""
 
     playwright: str | None = None
     pytest: str | None = None
 
     def written(self) -> list[str]:
-        """The paths that exist."""
-        return [path for path in (self.playwright, self.pytest) if path is not None]
+        """The paths of all files: beside the JSON for Playwright stands a TypeScript module of the same stem."""
+        module = None if self.playwright is None else self.playwright.removesuffix(".json") + ".ts"
+        return [path for path in (self.playwright, module, self.pytest) if path is not None]
 
 
 class Cleanup(Struct, frozen=True):
@@ -201,7 +219,7 @@ class Cleanup(Struct, frozen=True):
 
     cleanup_token: str
     endpoint: str
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -231,8 +249,8 @@ class ResetOutcome(Struct, frozen=True, kw_only=True):
     residue: Sequence[Residue] | msgspec.UnsetType = msgspec.UNSET
 
 
-class CatalogRow(Struct, frozen=True, kw_only=True):
-    """One row of the catalog: what was asked for, and what came of it. `answer`: outcome (JSON) without its token."""
+class CatalogEntry(Struct, frozen=True, kw_only=True):
+    """What anyone may read of a run: what was asked for, and what came of it."""
 
     test_run_id: str
     request_id: str
@@ -240,16 +258,25 @@ class CatalogRow(Struct, frozen=True, kw_only=True):
     scenario_id: str
     pack_version: str
     status: RunStatus
-    created_at: datetime
+    created_at: Moment
     invoker: str
     planner_mode: str
     seed: int
     as_of: date
     constraints: Mapping[str, ConstraintValue]
     cleanup_strategy: str
+    expires_at: Moment | None = None
+
+
+class CatalogRow(CatalogEntry, frozen=True, kw_only=True):
+    """One row of the catalog, with the hash of the run's token. `answer`: outcome (JSON) without its token."""
+
     token_sha256: str
     answer: str
-    expires_at: datetime | None = None
+
+    def entry(self) -> CatalogEntry:
+        """The part that anyone may read."""
+        return CatalogEntry(**{name: getattr(self, name) for name in CatalogEntry.__struct_fields__})
 
 
 class CatalogQuery(Struct, frozen=True, kw_only=True):
@@ -291,7 +318,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """What a baseline consists of. It is written last, so a baseline without one does not exist."""
 
     baseline_id: str
-    captured_at: datetime
+    captured_at: Moment
     schema_version: str
     files: Mapping[str, TableFile]
 

@@ -15,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 from atdm_core import AtdmError, Engine, Registry
 from atdm_core.fixtures import FixtureFolder
 from atdm_server.authorization import Guard, require_scope
+from atdm_server.head import HeadAsGet
 from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
 from atdm_server.load_limit import LoadLimit
@@ -33,6 +34,7 @@ from atdm_server.routes import (
     openapi_json,
     read_metrics,
     request_routes,
+    require_json,
     reset_routes,
 )
 from atdm_server.settings import Settings
@@ -95,10 +97,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             Router("/test-data", route_handlers=database_reads, tags=["test data"]),
             Router("/audit", route_handlers=audit_routes, tags=["audit"]),
             Router("/catalog", route_handlers=catalog_routes, tags=["catalog"]),
-            *health_routes,
+            Router("/", route_handlers=[*health_routes, openapi_json, read_metrics], tags=["server"]),
             *page_routes,
-            openapi_json,
-            read_metrics,
             static_files.create_static_files_router("/static", directories=[_STATIC], include_in_schema=False),
         ],
         dependencies={
@@ -118,12 +118,18 @@ def create_app(settings: Settings | None = None) -> Litestar:
         waiting=settings.changes_waiting,
         deadline=settings.request_timeout,
     )
-    app.asgi_handler = RequestLog(SafeHeaders(limited))
+    app.asgi_handler = RequestLog(SafeHeaders(HeadAsGet(limited)))
     return app
 
 
 def _changes(handlers: list[ControllerRouterHandler], guard: Guard) -> Router:
-    return Router("/test-data", route_handlers=handlers, guards=[guard], tags=["test data"], security=[{"token": []}])
+    return Router(
+        "/test-data",
+        route_handlers=handlers,
+        guards=[guard, require_json],
+        tags=["test data"],
+        security=[{"token": []}],
+    )
 
 
 def _report(run_id: str, error: Exception) -> None:

@@ -4,12 +4,16 @@ from atdm_core import AtdmError
 
 __all__ = [
     "AuthRequired",
+    "BodyTooLarge",
     "ConfirmRequired",
     "DeadlineExceeded",
+    "MethodNotAllowed",
     "NotReady",
+    "RouteNotFound",
     "ScopeRequired",
     "SettingsInvalid",
     "TooManyRequests",
+    "UnsupportedMediaType",
 ]
 
 
@@ -35,6 +39,30 @@ class DeadlineExceeded(AtdmError):
     """The request was not done in time, and was undone."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+class RouteNotFound(AtdmError):
+    """No route has this path."""
+
+    code = "NOT_FOUND"
+
+
+class MethodNotAllowed(AtdmError):
+    """The route does not take this method; the header `Allow` lists those it takes."""
+
+    code = "METHOD_NOT_ALLOWED"
+
+
+class BodyTooLarge(AtdmError):
+    """The body is larger than 256 KiB."""
+
+    code = "BODY_TOO_LARGE"
+
+
+class UnsupportedMediaType(AtdmError):
+    """The body is said to be something else than JSON."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
 
 
 class ConfirmRequired(AtdmError):

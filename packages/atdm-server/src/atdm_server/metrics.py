@@ -84,6 +84,10 @@ class MeasuredAuditLog:
         """See `AuditLog.read`."""
         return await self._log.read(run_id)
 
+    async def strategies(self, limit: int) -> Sequence[Trail]:
+        """See `AuditLog.strategies`."""
+        return await self._log.strategies(limit)
+
 
 class MeasuredCatalog:
     """A `Catalog` that counts what it records."""

@@ -1,6 +1,6 @@
 """Headers that keep browsers and proxies from doing what nobody meant."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,9 +33,13 @@ class SafeHeaders:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers: _Headers = list(message["headers"])
-                there = {name.lower() for name, _ in headers}
-                message["headers"] = [*headers, *((name, value) for name, value in wanted if name not in there)]
+                message["headers"] = _with(message["headers"], wanted)
             await send(message)
 
         await self._app(scope, receive, send_safely)
+
+
+def _with(headers: Iterable[tuple[bytes, bytes]], wanted: _Headers) -> _Headers:
+    told = list(headers)
+    there = {name.lower() for name, _ in told}
+    return told + [(name, value) for name, value in wanted if name not in there]

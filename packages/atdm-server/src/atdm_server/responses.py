@@ -12,11 +12,15 @@ from litestar.exceptions import HTTPException
 from atdm_core import AtdmError, errors
 from atdm_server.errors import (
     AuthRequired,
+    BodyTooLarge,
     ConfirmRequired,
     DeadlineExceeded,
+    MethodNotAllowed,
     NotReady,
+    RouteNotFound,
     ScopeRequired,
     TooManyRequests,
+    UnsupportedMediaType,
 )
 from atdm_server.request_log import RUN_ID
 
@@ -34,12 +38,16 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
     errors.RunNotFound: 404,
     errors.BaselineNotFound: 404,
     errors.NoBaseline: 404,
+    RouteNotFound: 404,
+    MethodNotAllowed: 405,
     errors.RequestInProgress: 409,
     errors.RunBusy: 409,
     errors.BaselineExists: 409,
     errors.BaselineSchemaDrift: 409,
     errors.BaselineDamaged: 409,
     errors.RunGone: 410,
+    BodyTooLarge: 413,
+    UnsupportedMediaType: 415,
     errors.UnknownConstraint: 422,
     errors.InvalidConstraint: 422,
     errors.ValidatorRejected: 422,
@@ -62,7 +70,9 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
 }
 """The status of each error; an error that is not named has the status of its nearest ancestor."""
 
-_FRAMEWORK_CODES: Final[Mapping[int, str]] = {400: "INVALID_REQUEST", 413: "BODY_TOO_LARGE"}
+_CODE_OF_FRAMEWORK: Final[Mapping[int, str]] = {
+    STATUS_OF[kind]: kind.code for kind in (errors.InvalidRequest, RouteNotFound, MethodNotAllowed, BodyTooLarge)
+}
 
 _log = structlog.stdlib.get_logger("atdm_server")
 
@@ -72,7 +82,7 @@ class ErrorContent(msgspec.Struct, frozen=True, omit_defaults=True):
 
     code: str
     message: str
-    details: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    details: dict[str, Any]
     test_run_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -123,7 +133,7 @@ def _refuse_as_framework(request: AnyRequest, error: HTTPException) -> Response[
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request body is too large; send at most 256 KiB",
     }.get(status, error.detail)
     details = {"errors": error.extra} if error.extra else {}
-    code = _FRAMEWORK_CODES.get(status, status.name)
+    code = _CODE_OF_FRAMEWORK.get(status, status.name)
     return error_response(status, code, message, details=details, headers=error.headers)
 
 

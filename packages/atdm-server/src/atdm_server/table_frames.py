@@ -19,6 +19,7 @@ __all__ = ["LARGEST_HEADER", "LARGEST_PAYLOAD", "BrokenFrames", "read_export", "
 
 LARGEST_HEADER: Final = 1 << 20  # bytes
 LARGEST_PAYLOAD: Final = 1 << 30
+_PIECE: Final = 1 << 18  # bytes of a payload that are handed on at once
 
 
 class BrokenFrames(Exception):
@@ -33,23 +34,30 @@ class _Start(msgspec.Struct, frozen=True):
 
 
 class _Bytes:
-    """An asynchronous stream of chunks, read in exact amounts."""
+    """An asynchronous stream of chunks, read in exact amounts. Each byte is copied once: to where it stays."""
 
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
         self._chunks = chunks
-        self._held = bytearray()
+        self._held = memoryview(b"")
 
-    async def take(self, count: int) -> bytes:
-        while len(self._held) < count:
-            try:
-                self._held += await anext(self._chunks)
-            except StopAsyncIteration:
-                raise BrokenFrames("the stream of tables ended in the middle") from None
-        taken = bytes(self._held[:count])
-        del self._held[:count]
+    async def take(self, count: int) -> bytearray:
+        taken, filled = bytearray(count), 0
+        while filled < count:
+            if not self._held:
+                self._held = memoryview(await self._next_chunk())
+            piece = self._held[: count - filled]
+            taken[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            self._held = self._held[len(piece) :]
         return taken
 
-    async def take_sized(self, width: int, largest: int) -> bytes:
+    async def _next_chunk(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            raise BrokenFrames("the stream of tables ended in the middle") from None
+
+    async def take_sized(self, width: int, largest: int) -> bytearray:
         size = int.from_bytes(await self.take(width), "big")
         if size > largest:
             raise BrokenFrames(f"a frame claims {size} bytes, where {largest} is the most")
@@ -84,7 +92,10 @@ async def write_frames(export: Export) -> AsyncIterator[bytes]:
             yield _frame("table", table=table)
             current = table
         counts[table] += batch.num_rows
-        yield _frame("batch", payload=_encode(batch), table=table, rows=batch.num_rows)
+        payload = memoryview(_encode(batch))
+        yield _frame("batch", len(payload), table=table, rows=batch.num_rows)
+        for start in range(0, len(payload), _PIECE):
+            yield payload[start : start + _PIECE].tobytes()
     if current is not None:
         yield _frame("end", table=current, rows=counts[current])
     yield _frame("done", row_counts=counts)
@@ -111,7 +122,7 @@ async def _read_batches(stream: _Bytes, tables: tuple[str, ...]) -> AsyncIterato
                 raise BrokenFrames(f"unexpected frame: {header}")
 
 
-async def _read_frame(stream: _Bytes) -> tuple[dict[str, Any], bytes]:
+async def _read_frame(stream: _Bytes) -> tuple[dict[str, Any], bytearray]:
     try:
         header = msgspec.json.decode(await stream.take_sized(4, LARGEST_HEADER), type=dict[str, Any])
     except msgspec.MsgspecError as error:
@@ -119,21 +130,22 @@ async def _read_frame(stream: _Bytes) -> tuple[dict[str, Any], bytes]:
     return header, await stream.take_sized(8, LARGEST_PAYLOAD)
 
 
-def _frame(kind: str, *, payload: bytes = b"", **header: object) -> bytes:
+def _frame(kind: str, payload_size: int = 0, **header: object) -> bytes:
+    """A frame up to its payload."""
     head = msgspec.json.encode({"kind": kind, **header})
-    return len(head).to_bytes(4, "big") + head + len(payload).to_bytes(8, "big") + payload
+    return len(head).to_bytes(4, "big") + head + payload_size.to_bytes(8, "big")
 
 
-def _encode(batch: pa.RecordBatch) -> bytes:
+def _encode(batch: pa.RecordBatch) -> pa.Buffer:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
+    return sink.getvalue()
 
 
-def _decode(payload: bytes) -> pa.RecordBatch:
+def _decode(payload: bytearray) -> pa.RecordBatch:
     try:
-        (batch,) = pa.ipc.open_stream(payload)
+        (batch,) = pa.ipc.open_stream(pa.py_buffer(payload))
     except (pa.ArrowException, ValueError) as error:
         raise BrokenFrames(f"a batch is no Arrow stream of one record batch: {error}") from error
     return batch

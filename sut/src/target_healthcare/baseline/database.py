@@ -101,6 +101,8 @@ class Database:
         self.schema = schema
         self._url = url
         self._names = [table.name for table in schema.tables]
+        # Arrow's own allocators keep what was freed, which for tables is a multiple of what is in use.
+        pa.set_memory_pool(pa.system_memory_pool())
 
     def export(self) -> Generator[bytes]:
         """Yield the frames of one consistent read of all tables; memory holds a few batches.

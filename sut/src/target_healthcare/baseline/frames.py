@@ -62,7 +62,7 @@ Header: TypeAlias = Start | TableStart | Batch | TableEnd | Done
 _headers: Final = msgspec.json.Decoder(Header)
 
 
-def write_frame(header: Header, payload: bytes = b"") -> bytes:
+def write_frame(header: Header, payload: bytes | memoryview = b"") -> bytes:
     """One frame."""
     head = msgspec.json.encode(header)
     return b"".join((len(head).to_bytes(4, "big"), head, len(payload).to_bytes(8, "big"), payload))
@@ -73,7 +73,7 @@ def write_batch(table: str, batch: pa.RecordBatch) -> bytes:
     sink = pa.BufferOutputStream()
     with ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    return write_frame(Batch(table, batch.num_rows), sink.getvalue().to_pybytes())
+    return write_frame(Batch(table, batch.num_rows), memoryview(sink.getvalue()))
 
 
 def read_batches(chunks: Iterable[bytes], schema: Schema) -> Generator[tuple[str, pa.RecordBatch]]:
@@ -127,9 +127,9 @@ def require_version(schema: Schema, version: str) -> None:
         )
 
 
-def _read_batch(payload: bytes, table: str, rows: int) -> pa.RecordBatch:
+def _read_batch(payload: bytearray, table: str, rows: int) -> pa.RecordBatch:
     try:
-        (batch,) = ipc.open_stream(payload)
+        (batch,) = ipc.open_stream(pa.py_buffer(payload))
         batch.validate(full=True)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise _broken(f"a batch of '{table}' is no Arrow stream of one record batch ({error})") from error
@@ -139,13 +139,13 @@ def _read_batch(payload: bytes, table: str, rows: int) -> pa.RecordBatch:
 
 
 class _Stream:
-    """Chunks of any size, read in exact amounts."""
+    """Chunks of any size, read in exact amounts. Each byte is copied once: to where it stays."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._held = bytearray()
+        self._held = memoryview(b"")
 
-    def read_frame(self) -> tuple[Header, bytes]:
+    def read_frame(self) -> tuple[Header, bytearray]:
         try:
             header = _headers.decode(self._read_sized(4, _LARGEST_HEADER))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -155,20 +155,24 @@ class _Stream:
     def is_at_end(self) -> bool:
         return not self._held and next(self._chunks, None) is None
 
-    def _read_sized(self, width: int, largest: int) -> bytes:
+    def _read_sized(self, width: int, largest: int) -> bytearray:
         size = int.from_bytes(self._read(width), "big")
         if size > largest:
             raise _broken(f"a frame claims {size} bytes where {largest} is the most")
         return self._read(size)
 
-    def _read(self, size: int) -> bytes:
-        while len(self._held) < size:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                raise _broken("it ends in the middle")
-            self._held += chunk
-        taken = bytes(self._held[:size])
-        del self._held[:size]
+    def _read(self, size: int) -> bytearray:
+        taken, filled = bytearray(size), 0
+        while filled < size:
+            if not self._held:
+                chunk = next(self._chunks, None)
+                if chunk is None:
+                    raise _broken("it ends in the middle")
+                self._held = memoryview(chunk)
+            piece = self._held[: size - filled]
+            taken[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            self._held = self._held[len(piece) :]
         return taken
 
 

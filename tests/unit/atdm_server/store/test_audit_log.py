@@ -52,6 +52,15 @@ async def test_unknown_run_has_no_trail(log: AuditLog) -> None:
     assert await log.read("nobody") is None
 
 
+async def test_strategies_newest_first(log: AuditLog) -> None:
+    """The newest strategies come newest first, whatever their names are, and runs are not among them."""
+    ids = ["strategy-reset_all-01B", "strategy-baseline_restore-01C", "01D", "strategy-baseline_snapshot-01A"]
+    for run_id in ids:
+        await store(log, Trail(run_id), "started")
+    assert [trail.run_id for trail in await log.strategies(2)] == [ids[1], ids[0]]
+    assert [trail.run_id for trail in await log.strategies(9)] == [ids[1], ids[0], ids[3]]
+
+
 async def test_a_part_is_stored_once(log: AuditLog) -> None:
     """Of two who store the same part of a trail the second learns of it, and the first one's stays."""
     mine, theirs = Trail("run"), Trail("run")

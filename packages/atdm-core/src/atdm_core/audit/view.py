@@ -1,13 +1,12 @@
 """The view of a trail that people and programs read."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from atdm_core.audit.trail import Trail
-from atdm_core.values import Event, RunStatus
+from atdm_core.values import Event, Moment, RunStatus
 
 __all__ = ["TrailView", "run_status", "view_trail"]
 
@@ -42,8 +41,8 @@ class TrailView(Struct, frozen=True, kw_only=True):
     records_created: Sequence[Mapping[str, Any]]
     fixtures_emitted: Sequence[str]
     reset_status: str
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     duration_ms: float
     head: str
     events: Sequence[Event]

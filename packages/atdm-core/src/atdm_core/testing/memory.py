@@ -14,6 +14,7 @@ from atdm_core.errors import (
     TrailConflict,
 )
 from atdm_core.protocols import Export, LogNews
+from atdm_core.strategy_trail import started_last
 from atdm_core.testing.memory_target import one_by_one
 from atdm_core.values import (
     CatalogQuery,
@@ -108,6 +109,10 @@ class MemoryLog:
         """See `AuditLog.read`."""
         parts = self._parts.get(run_id)
         return Trail.of_parts(run_id, parts) if parts else None
+
+    async def strategies(self, limit: int) -> Sequence[Trail]:
+        """See `AuditLog.strategies`."""
+        return [Trail.of_parts(run_id, self._parts[run_id]) for run_id in started_last(self._parts, limit)]
 
 
 class MemoryCatalog:

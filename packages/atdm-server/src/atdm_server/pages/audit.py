@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from atdm_core.audit import TrailView
 from atdm_core.values import Event, Finding, Plan, Step
+from atdm_server.pages.strategy import ending, strategy_name
 from atdm_server.pages.wording import Badge, Moment, Room, badge, duration, excerpt, moment, plain
 
 __all__ = ["AuditPage", "Decision", "EventLine", "PlanCard", "audit_page"]
 
-_STRATEGY: Final = "strategy-"
 _RECORDS: Final = 100  # records that are shown
 _FIRST_EVENTS, _LAST_EVENTS = 20, 40  # events that are shown of a longer trail
 _JSON: Final = 32_000  # characters of JSON on a page, as HTML
@@ -92,16 +92,16 @@ class AuditPage(Struct, frozen=True, kw_only=True):
 
 def audit_page(trail: TrailView) -> AuditPage:
     """The page of a trail."""
-    is_strategy = trail.run_id.startswith(_STRATEGY)
-    strategy = trail.run_id.removeprefix(_STRATEGY).rpartition("-")[0]
-    heading = (strategy if is_strategy else trail.scenario_id) or "Run"
+    strategy = strategy_name(trail.run_id)
+    is_strategy = strategy is not None
+    heading = strategy or trail.scenario_id or "Run"
     decided_at = trail.events[-1].timestamp if is_strategy else trail.finished_at
     first_events, last_events = _timeline(trail, opened=is_strategy)
     return AuditPage(
         title=f"{heading}, {trail.run_id}",
         run_id=trail.run_id,
         heading=heading,
-        status=badge(_ending(trail.events[-1]) if is_strategy else trail.status or "unfinished"),
+        status=badge(ending(trail.events) if is_strategy else trail.status or "unfinished"),
         reset=None if is_strategy else _RESETS.get(trail.reset_status),
         invoker=trail.invoker,
         started=moment(trail.started_at),
@@ -118,11 +118,6 @@ def audit_page(trail: TrailView) -> AuditPage:
         last_events=last_events,
         head=trail.head,
     )
-
-
-def _ending(event: Event) -> str:
-    """`completed`, `failed` or `started`: how far the strategy came."""
-    return event.action.rpartition("_")[2]
 
 
 def _plan(trail: TrailView) -> PlanCard | None:

@@ -1,5 +1,7 @@
 """The routes of the pages. A handler asks the engine, has a page prepared, and shows it."""
 
+import asyncio
+
 from litestar import Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -10,7 +12,7 @@ from atdm_core import AtdmError, Engine
 from atdm_core.errors import InvalidRequest
 from atdm_server.pages.audit import audit_page
 from atdm_server.pages.refusal import refuse, refuse_id
-from atdm_server.pages.runs import Filter, runs_page
+from atdm_server.pages.runs import STRATEGIES, Filter, runs_page
 from atdm_server.pages.scenarios import scenarios_page
 from atdm_server.pages.sheet import sheet
 from atdm_server.responses import AnyRequest
@@ -37,15 +39,16 @@ async def show_runs(
     status: FromQuery[str] = "",
     since: FromQuery[str] = "",
 ) -> Template:
-    """The runs that match, newest first."""
+    """The runs that match, newest first, and the newest strategies on the whole target."""
     chosen = Filter(scenario, status, since)
-    return sheet("runs.html", runs_page(chosen, await engine.runs(chosen.query()), engine.registry))
+    rows, strategies = await asyncio.gather(engine.runs(chosen.query()), engine.strategies(STRATEGIES))
+    return sheet("runs.html", runs_page(chosen, rows, strategies, engine.registry))
 
 
 @get("/scenarios")
-async def show_scenarios(engine: NamedDependency[Engine], request: AnyRequest) -> Template:
-    """What can be asked for, and how."""
-    return sheet("scenarios.html", scenarios_page(engine.registry, str(request.base_url)))
+async def show_scenarios(engine: NamedDependency[Engine], request: AnyRequest, page: FromQuery[str] = "1") -> Template:
+    """What can be asked for, and how; as many pages as that takes."""
+    return sheet("scenarios.html", scenarios_page(engine.registry, str(request.base_url), page))
 
 
 page_routes: list[ControllerRouterHandler] = [

@@ -1,12 +1,17 @@
-"""The page of all that can be asked for."""
+"""The pages of all that can be asked for: one, or as many as it takes to keep each of them small."""
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
 
+import msgspec
+from markupsafe import escape
 from msgspec import Struct
 
 from atdm_core import Constraint, Pack, Registry
+from atdm_core.errors import InvalidRequest
 from atdm_core.scenario import Scenario
 from atdm_core.values import ConstraintValue
 from atdm_server.pages.copyable import Copyable, copyable
@@ -15,12 +20,21 @@ from atdm_server.pages.wording import plain
 __all__ = ["ConstraintCard", "DomainCard", "ScenarioCard", "ScenariosPage", "scenarios_page"]
 
 
+_ROOM: Final = 70_000  # bytes of HTML that the cards of a page may take
+_MARKUP: Final = 1_000  # bytes of HTML around the texts of a card, at most
+_VALUES: Final = 40  # allowed values of a constraint that are shown
+
+
 class ConstraintCard(Struct, frozen=True):
-    """A constraint: what it can be ("any integer" where that is not a list), and what it is by default."""
+    """A constraint: what it can be ("any integer" where that is not a list), and what it is by default.
+
+    `left_out`: how many values it can have beside those that are shown.
+    """
 
     name: str
     description: str
     allowed: Sequence[str]
+    left_out: int
     default: str
 
 
@@ -37,37 +51,99 @@ class ScenarioCard(Struct, frozen=True):
 
 
 class DomainCard(Struct, frozen=True):
-    """A pack that can be used."""
+    """A pack that can be used: as much of it as stands on this page, its description where it begins."""
 
     name: str
     version: str
     description: str
+    has_scenarios: bool
     scenarios: Sequence[ScenarioCard]
     constraints: Sequence[ConstraintCard]
 
 
 class ScenariosPage(Struct, frozen=True):
-    """All packs: those that can be used, and why the others cannot; `api_url` is quoted for a shell."""
+    """Packs that can be used, and why the others cannot; `api_url` is quoted for a shell. Pages count from 1."""
 
     api_url: str
     domains: Sequence[DomainCard]
     broken: Sequence[tuple[str, str]]
+    number: int = 1
+    count: int = 1
     title: str = "Scenarios"
     place: str = "scenarios"
 
 
-def scenarios_page(registry: Registry, api_url: str) -> ScenariosPage:
-    """The page of what is installed; `api_url` is where the caller reached this server."""
+class _Item(NamedTuple):
+    """What is never divided between two pages: a pack's introduction (no card), a scenario, a constraint."""
+
+    pack: Pack
+    card: ScenarioCard | ConstraintCard | None = None
+
+    def weight(self) -> int:
+        """The bytes of HTML that it takes, at most."""
+        texts = msgspec.json.encode(self.card or self.pack.description).decode()
+        return len(str(escape(texts)).encode()) + _MARKUP
+
+
+def scenarios_page(registry: Registry, api_url: str, page: str = "1") -> ScenariosPage:
+    """A page of what is installed; `InvalidRequest` when there are not so many.
+
+    `api_url` is where the caller reached this server.
+    """
     packs, broken = registry.packs()
-    owners = Counter(scenario for pack in packs.values() for scenario in pack.scenarios)
-    domains = [_domain(pack, owners) for pack in packs.values()]
-    return ScenariosPage(shlex.quote(api_url.rstrip("/")), domains, list(broken.items()))
+    pages = _divided(_items(packs.values()))
+    if page not in map(str, range(1, len(pages) + 1)):
+        raise InvalidRequest(f"there is no page {page[:20]!r} of scenarios; the last one is {len(pages)}")
+    number = int(page)
+    return ScenariosPage(
+        api_url=shlex.quote(api_url.rstrip("/")),
+        domains=[_domain(pack, items) for pack, items in _by_pack(pages[number - 1])],
+        broken=list(broken.items()) if number == 1 else [],
+        number=number,
+        count=len(pages),
+    )
 
 
-def _domain(pack: Pack, owners: Mapping[str, int]) -> DomainCard:
-    scenarios = [_scenario(pack, scenario, alone=owners[name] == 1) for name, scenario in pack.scenarios.items()]
-    constraints = [_constraint(constraint) for constraint in pack.constraints.values()]
-    return DomainCard(pack.name, pack.version, pack.description, scenarios, constraints)
+def _items(packs: Iterable[Pack]) -> Iterator[_Item]:
+    packs = list(packs)
+    owners = Counter(scenario for pack in packs for scenario in pack.scenarios)
+    for pack in packs:
+        yield _Item(pack)
+        for name, scenario in pack.scenarios.items():
+            yield _Item(pack, _scenario(pack, scenario, alone=owners[name] == 1))
+        for constraint in pack.constraints.values():
+            yield _Item(pack, _constraint(constraint))
+
+
+def _divided(items: Iterable[_Item]) -> list[list[_Item]]:
+    pages: list[list[_Item]] = [[]]
+    left = _ROOM
+    for item in items:
+        weight = item.weight()
+        if weight > left and pages[-1]:
+            pages.append([])
+            left = _ROOM
+        pages[-1].append(item)
+        left -= weight
+    return pages
+
+
+def _by_pack(items: Iterable[_Item]) -> Iterator[tuple[Pack, list[_Item]]]:
+    for _, group in groupby(items, lambda item: item.pack.name):
+        of_one = list(group)
+        yield of_one[0].pack, of_one
+
+
+def _domain(pack: Pack, items: Sequence[_Item]) -> DomainCard:
+    cards = [item.card for item in items]
+    return DomainCard(
+        name=pack.name,
+        version=pack.version,
+        description=pack.description if None in cards else "",
+        has_scenarios=bool(pack.scenarios),
+        scenarios=[card for card in cards if isinstance(card, ScenarioCard)],
+        constraints=[card for card in cards if isinstance(card, ConstraintCard)],
+    )
 
 
 def _scenario(pack: Pack, scenario: Scenario, *, alone: bool) -> ScenarioCard:
@@ -84,5 +160,7 @@ def _scenario(pack: Pack, scenario: Scenario, *, alone: bool) -> ScenarioCard:
 
 
 def _constraint(constraint: Constraint) -> ConstraintCard:
-    allowed = [f"any {constraint.type}"] if constraint.allowed is None else [plain(each) for each in constraint.allowed]
-    return ConstraintCard(constraint.name, constraint.description, allowed, plain(constraint.default))
+    values = constraint.allowed
+    shown = [f"any {constraint.type}"] if values is None else [plain(each) for each in values[:_VALUES]]
+    left_out = max(0, len(values or ()) - _VALUES)
+    return ConstraintCard(constraint.name, constraint.description, shown, left_out, plain(constraint.default))

@@ -1,21 +1,30 @@
 """What can be asked for, and what was."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, get_args
 
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
-from atdm_core import Engine, Pack
-from atdm_core.values import CatalogQuery, CatalogRow, ConstraintValue, RunStatus
+from atdm_core import Engine, Pack, errors
+from atdm_core.values import CatalogEntry, CatalogQuery, ConstraintValue, RunStatus
 
-__all__ = ["ConstraintEntry", "RunEntry", "Runs", "ScenarioEntry", "Scenarios", "catalog_routes"]
+__all__ = ["ConstraintEntry", "Runs", "ScenarioEntry", "Scenarios", "catalog_routes"]
 
-PageSize: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000)]
+Scenario: TypeAlias = Annotated[str | None, QueryParameter(description="Runs of this scenario.")]
+# The framework would take "null" for no status, and "0" for a moment of 1970; `_query` does not.
+Since: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(schema_extra={"format": "date-time"}, description="Runs made at this moment or later."),
+]
+Status: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(schema_extra={"enum": list(get_args(RunStatus))}, description="Runs that have this status now."),
+]
+PageSize: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000, description="The most runs to list.")]
 
 
 class ScenarioEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,29 +57,10 @@ class Scenarios(msgspec.Struct, frozen=True, kw_only=True):
     broken_packs: Mapping[str, str]
 
 
-class RunEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of the catalog. Never its token, nor the token's hash."""
-
-    test_run_id: str
-    request_id: str
-    domain: str
-    scenario_id: str
-    pack_version: str
-    status: RunStatus
-    created_at: datetime
-    invoker: str
-    planner_mode: str
-    seed: int
-    as_of: date
-    constraints: Mapping[str, ConstraintValue]
-    cleanup_strategy: str
-    expires_at: datetime | None
-
-
 class Runs(msgspec.Struct, frozen=True):
     """Runs, newest first."""
 
-    runs: Sequence[RunEntry]
+    runs: Sequence[CatalogEntry]
 
 
 @get("/scenarios")
@@ -84,25 +74,27 @@ async def list_scenarios(engine: NamedDependency[Engine]) -> Scenarios:
     )
 
 
-@get("/runs")
+@get("/runs", refusals=(errors.StoreUnavailable,))
 async def list_runs(
     engine: NamedDependency[Engine],
-    scenario: FromQuery[str | None] = None,
-    since: FromQuery[datetime | None] = None,
-    status: FromQuery[RunStatus | None] = None,
+    scenario: Scenario = None,
+    since: Since = None,
+    status: Status = None,
     limit: PageSize = 100,
 ) -> Runs:
     """The runs that match, newest first, each with the status it has now."""
-    rows = await engine.runs(CatalogQuery(scenario=scenario, since=since, status=status, limit=limit))
-    return Runs([_entry(row) for row in rows])
+    rows = await engine.runs(_query(scenario=scenario, since=since, status=status, limit=limit))
+    return Runs([row.entry() for row in rows])
 
 
 catalog_routes: list[ControllerRouterHandler] = [list_scenarios, list_runs]
 
 
-def _entry(row: CatalogRow) -> RunEntry:
-    cells = msgspec.structs.asdict(row)
-    return RunEntry(**{name: cells[name] for name in RunEntry.__struct_fields__})
+def _query(**wanted: object) -> CatalogQuery:
+    try:
+        return msgspec.convert(wanted, CatalogQuery)
+    except msgspec.ValidationError as error:
+        raise errors.InvalidRequest(f"the query cannot be read: {error}") from error
 
 
 def _scenarios(pack: Pack) -> list[ScenarioEntry]:

@@ -3,12 +3,18 @@
 from typing import Any, Final
 
 from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency
 from litestar.enums import OpenAPIMediaType
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
 
-from atdm_server.responses import error_response
+from atdm_core import Engine
+from atdm_server.responses import AnyRequest, error_response
+from atdm_server.routes.description import GENERAL, describe
 from atdm_server.version import VERSION
 
 __all__ = ["OfflineDocs", "docs_config", "openapi_json"]
@@ -37,10 +43,10 @@ class OfflineDocs(OpenAPIRenderPlugin):
         return _PAGE
 
 
-@get("/openapi.json", include_in_schema=False, media_type=OpenAPIMediaType.OPENAPI_JSON)
-async def openapi_json(request: Request[Any, Any, Any]) -> dict[str, Any]:
+@get("/openapi.json", media_type=OpenAPIMediaType.OPENAPI_JSON)
+async def openapi_json(request: AnyRequest, engine: NamedDependency[Engine]) -> dict[str, Any]:
     """The OpenAPI description of every route."""
-    return request.app.openapi_schema.to_schema()
+    return describe(request.app, engine.registry)
 
 
 def docs_config() -> OpenAPIConfig:
@@ -48,12 +54,17 @@ def docs_config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="ATDM, the Agentic Test Data Manager",
         version=VERSION,
-        description="Test data by intent: asked for, seeded, recorded, and taken back.",
+        description=GENERAL,
         use_handler_docstrings=True,
+        operation_id_creator=_name_of,
         components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
-        render_plugins=[OfflineDocs(path="/"), JsonRenderPlugin()],
+        render_plugins=[OfflineDocs(path="/")],
         openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, after_request=_one_error_shape),
     )
+
+
+def _name_of(handler: HTTPRouteHandler, _method: Method, _path: list[str | PathParameterDefinition]) -> str:
+    return handler.handler_name
 
 
 async def _one_error_shape(response: Response[Any]) -> Response[Any]:

@@ -37,7 +37,7 @@ async def health() -> Health:
     return Health("ok", VERSION)
 
 
-@get("/health/ready")
+@get("/health/ready", refusals=(NotReady,))
 async def ready(engine: NamedDependency[Engine], log: NamedDependency[ObjectAuditLog]) -> Ready:
     """Whether the store and the target answer."""
     checks = {"store": log.check, "target": engine.check}

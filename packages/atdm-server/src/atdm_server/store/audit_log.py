@@ -1,13 +1,14 @@
 """The audit log as objects: a run object whose creation decides, parts for what comes later, and a rendered view."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from atdm_core.audit import Entry, Mark, Part, Trail, decode_entries, encode_entries
 from atdm_core.errors import StoreError, TrailConflict
 from atdm_core.parquet import Signer
 from atdm_core.protocols import LogNews
+from atdm_core.strategy_trail import STRATEGY, started_last
 from atdm_server.store.objects import ObjectStore
 from atdm_server.store.process_logs import ProcessLogs
 from atdm_server.store.segments import SegmentLog
@@ -58,6 +59,13 @@ class ObjectAuditLog:
         first_later = min((entry.seq for entries in later for entry in entries), default=None)
         first = tuple(e for e in decode_entries(view) if first_later is None or e.seq < first_later)
         return Trail.of_parts(run_id, _numbered(run_id, [first, *later]))
+
+    async def strategies(self, limit: int) -> Sequence[Trail]:
+        """See `AuditLog.strategies`."""
+        keys = await self._store.keys("runs/", after=f"runs/{STRATEGY}")  # the runs, which are many, sort before
+        run_ids = (key.removeprefix("runs/").removesuffix(".parquet") for key in keys)
+        trails = await asyncio.gather(*map(self.read, started_last(run_ids, limit)))
+        return [trail for trail in trails if trail is not None]
 
     def url(self, run_id: str) -> str:
         """Where the run object is."""

@@ -20,6 +20,7 @@ from atdm_server.store.objects import ObjectStore
 __all__ = ["ObjectBaselines"]
 
 _CHUNK: Final = 1 << 20  # bytes
+_BATCH_ROWS: Final = 16_384  # that are read at once
 
 
 class ObjectBaselines:
@@ -30,6 +31,8 @@ class ObjectBaselines:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        # Arrow's own allocators keep what was freed, which for tables is a multiple of what is in use.
+        pa.set_memory_pool(pa.system_memory_pool())
 
     async def save(self, baseline_id: str, export: Export) -> Manifest:
         """See `Baselines.save`."""
@@ -99,13 +102,17 @@ class ObjectBaselines:
 async def _write_tables(export: Export, folder: Path) -> dict[str, TableFile]:
     writers: dict[str, pq.ParquetWriter] = {}
     rows = dict.fromkeys(export.tables, 0)
+    writing = asyncio.create_task(asyncio.sleep(0))
     try:
         async for table, batch in export.batches:
+            await writing  # one batch is written while the next one comes in
             if table not in writers:
-                writers[table] = pq.ParquetWriter(folder / table, batch.schema, compression="zstd")
-            await asyncio.to_thread(writers[table].write_batch, batch)
+                writers[table] = _open_writer(folder / table, batch.schema)
+            writing = asyncio.create_task(asyncio.to_thread(writers[table].write_batch, batch))
             rows[table] += batch.num_rows
+        await writing
     finally:
+        await asyncio.wait([writing])
         for writer in writers.values():
             writer.close()
     for table in export.tables:
@@ -117,10 +124,16 @@ async def _write_tables(export: Export, folder: Path) -> dict[str, TableFile]:
     }
 
 
+def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # A dictionary takes as long as all the rest, and zstd finds repetitions as well.
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False)
+
+
 async def _read_tables(folder: Path, tables: Iterable[str]) -> AsyncIterator[tuple[str, pa.RecordBatch]]:
     for table in tables:
-        file = pq.ParquetFile(folder / table)
-        batches = file.iter_batches(batch_size=65_536) if file.metadata.num_rows else iter(())
+        file = pq.ParquetFile(folder / table, pre_buffer=False)  # which would read the whole file ahead
+        rows = file.metadata.num_rows
+        batches = file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False) if rows else iter(())
         while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             yield table, batch
 

@@ -1,0 +1,50 @@
+"""The how-to "Run several workers, and several servers", carried out."""
+
+import json
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from infra.local_stack.part import Part, RunningPart, answers
+from tests.docs.how_to import Block, Checkout, checkout
+
+PAGE = "several-workers"
+
+
+def test_workers_and_servers_answer_as_one(tmp_path: Path) -> None:
+    """The commands of the page start three workers and a second server, and each answers for what another did."""
+    with checkout(tmp_path / "atdm", "infra", "packages", "pyproject.toml", "sut") as atdm:
+        blocks = atdm.blocks(PAGE)
+        at = next(number for number, block in enumerate(blocks) if block.text.startswith("ATDM_PORT="))
+        down = next(number for number, block in enumerate(blocks) if block.text == "make down\n")
+        refusal = blocks[down + 1 :]
+        atdm.follow(blocks[:1])
+        for program, workers in (("server", 3), ("target", 2)):
+            assert len(psutil.Process(started(atdm)[program]).children()) >= workers
+        atdm.follow(blocks[1:at])
+        with serving(atdm, blocks[at]):
+            atdm.follow(blocks[at + 1 : down])
+        atdm.follow(refusal, refused=[".venv/bin/atdm-server"])
+        atdm.follow(blocks[down : down + 1])
+
+
+def started(atdm: Checkout) -> dict[str, int]:
+    """The processes of a checkout's stack, by name."""
+    return json.loads((atdm.folder / ".atdm" / "stack.json").read_text(encoding="utf-8"))["pids"]
+
+
+@contextmanager
+def serving(atdm: Checkout, block: Block) -> Generator[None]:
+    """Run the server of a block until the end, its workers included."""
+    port = re.findall(r"ATDM_PORT=(\d+)", block.text)[0]
+    command = ("bash", "-c", f"cd {atdm.folder} && exec env {block.text}")
+    part = Part("second", command, lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
+    running = RunningPart(part, atdm.folder / "second.log", atdm.environment)
+    try:
+        running.wait_until_ready()
+        yield
+    finally:
+        running.stop()

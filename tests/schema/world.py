@@ -1,0 +1,81 @@
+"""Servers in this event loop whose target and store can fail for real."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+
+from atdm_server import Settings, create_app
+from infra.local_stack import Stack
+from tests.flaky_proxy import FlakyProxy
+
+__all__ = ["DRY", "SEEDED", "TOKEN", "World", "world_of"]
+
+TOKEN = "a-token-for-tests-only"
+SEEDED = {"scenario": "active_member_clean"}
+DRY = {**SEEDED, "delivery": {"seed_target": False}}
+
+
+@dataclass(frozen=True)
+class World:
+    """Three servers on one store: `near` its target, `far` from it behind `proxy`, `talking` with planner `llm`."""
+
+    near: httpx2.AsyncClient
+    far: httpx2.AsyncClient
+    talking: httpx2.AsyncClient
+    proxy: FlakyProxy
+    store: Path
+
+    def lose_store(self) -> None:
+        """Put a link that leads to itself where the folder of the store was: nothing can be read or written there."""
+        if self.store.exists():
+            self.store.rename(self.store.with_name("lost"))
+        self.store.symlink_to(self.store)
+
+    async def a_run(self) -> tuple[str, dict[str, str]]:
+        """The id of a new run with rows, and the body that resets it."""
+        answer = (await self.near.post("/test-data/requests", json=SEEDED)).json()
+        return answer["test_run_id"], {"cleanup_token": answer["cleanup"]["cleanup_token"]}
+
+    async def a_baseline(self) -> Path:
+        """The folder of a new baseline named `golden`."""
+        answer = await self.near.post("/test-data/baseline/snapshot", json={"baseline_id": "golden"})
+        assert answer.status_code == 201, answer.text
+        return self.store / "atdm-catalog" / "baselines" / "golden"
+
+
+@asynccontextmanager
+async def world_of(stack: Stack, folder: Path) -> AsyncGenerator[World]:
+    """A world on the target of a running stack, with a store of its own."""
+    async with AsyncExitStack() as open_parts:
+        proxy = await open_parts.enter_async_context(FlakyProxy(stack.target_url))
+        clients = [
+            await open_parts.enter_async_context(_server(stack, folder, target_url, planner))
+            for target_url, planner in ((stack.target_url, "rule"), (proxy.url, "rule"), (stack.target_url, "llm"))
+        ]
+        yield World(*clients, proxy=proxy, store=folder / "objects")
+
+
+@asynccontextmanager
+async def _server(stack: Stack, folder: Path, target_url: str, planner: str) -> AsyncGenerator[httpx2.AsyncClient]:
+    settings = Settings(
+        api_token=TOKEN,
+        target_url=target_url,
+        target_token=stack.target_token,
+        store_url=(folder / "objects").as_uri(),
+        server_key=b"a key for tests only",
+        fixture_folder=folder / "fixtures",
+        planner=planner,
+        target_timeout=0.5 if planner == "rule" and target_url != stack.target_url else 10,
+    )
+    app = create_app(settings)
+    transport = httpx2.ASGITransport(cast("Any", app), raise_app_exceptions=False)
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with (
+        app.lifespan(),
+        httpx2.AsyncClient(transport=transport, base_url="http://atdm", headers=headers) as client,
+    ):
+        yield client
