@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import httpx2
 
 from tests.flaky_proxy import Mode
-from tests.schema.world import DRY, SEEDED, World
+from tests.schema.world import DRY, READER, SEEDED, World
 
 __all__ = ["PROVOCATIONS", "Answer"]
 
@@ -20,12 +20,14 @@ Provocation: TypeAlias = Callable[[World], Awaitable[httpx2.Response]]
 
 REQUEST: Final = "POST /test-data/requests"
 RESET: Final = "POST /test-data/runs/{run_id}/reset"
+EXTEND: Final = "POST /test-data/runs/{run_id}/extend"
 RESET_ALL: Final = "POST /test-data/reset/all"
 SNAPSHOT: Final = "POST /test-data/baseline/snapshot"
 RESTORE: Final = "POST /test-data/baseline/restore"
 BASELINES: Final = "GET /test-data/baseline/list"
 SCENARIOS: Final = "GET /catalog/scenarios"
 RUNS: Final = "GET /catalog/runs"
+DIGEST: Final = "GET /test-data/digest"
 TRAIL: Final = "GET /audit/runs/{run_id}"
 
 CONFIRMED: Final = {"x-confirm": "yes"}
@@ -53,14 +55,27 @@ async def send(client: httpx2.AsyncClient, operation: str, **options: Any) -> ht
 
 # What follows from a route's having a guard, a body, or parameters.
 
-for guarded in (REQUEST, RESET, RESET_ALL, SNAPSHOT, RESTORE):
+for guarded in (REQUEST, RESET, EXTEND, RESET_ALL, SNAPSHOT, RESTORE):
 
     @provokes(guarded, 401, "AUTH_REQUIRED")
     async def _(world: World, operation: str = guarded) -> httpx2.Response:
         return await send(world.near, operation, headers={"authorization": "Bearer another"})
 
+    @provokes(guarded, 403, "SCOPE_REQUIRED")
+    async def _(world: World, operation: str = guarded) -> httpx2.Response:
+        return await send(world.near, operation, headers={"authorization": f"Bearer {READER}"})
 
-for reading in (REQUEST, RESET, SNAPSHOT, RESTORE):
+    @provokes(guarded, 429, "TOO_MANY_REQUESTS")
+    async def _(world: World, operation: str = guarded) -> httpx2.Response:
+        trap = world.proxy.arm(lambda call: call.method == "PUT", done=False)
+        first = asyncio.create_task(send(world.busy, REQUEST, json=SEEDED))
+        await trap.caught.wait()
+        second = await send(world.busy, operation)
+        assert (await first).status_code == 504
+        return second
+
+
+for reading in (REQUEST, RESET, EXTEND, SNAPSHOT, RESTORE):
 
     @provokes(reading, 400, "INVALID_REQUEST")
     async def _(world: World, operation: str = reading) -> httpx2.Response:
@@ -102,6 +117,7 @@ async def without_store(world: World, operation: str, **options: Any) -> httpx2.
 for stored, options in {
     REQUEST: {"json": SEEDED},
     RESET: {"json": {"cleanup_token": "x"}},
+    EXTEND: {"json": {"cleanup_token": "x", "ttl_seconds": 60}},
     RESET_ALL: {"headers": CONFIRMED},
     SNAPSHOT: {},
     RESTORE: {},
@@ -115,15 +131,17 @@ for stored, options in {
 # A target that breaks connections, or answers 500.
 
 
-async def with_target(world: World, mode: Mode, operation: str) -> httpx2.Response:
+async def with_target(world: World, mode: Mode, operation: str, *, busy: bool = False) -> httpx2.Response:
     """Call an operation, which would work otherwise, of a server whose target is in this mode."""
+    client = world.busy if busy else world.far
     run_id, reset = await world.a_run()
     await world.a_baseline()
     world.proxy.mode = mode
-    if operation == RESET:
-        return await world.far.post(f"/test-data/runs/{run_id}/reset", json=reset)
+    if operation in (RESET, EXTEND):
+        body = reset if operation == RESET else {**reset, "ttl_seconds": 60}
+        return await client.post(operation.partition(" ")[2].format(run_id=run_id), json=body)
     options = {REQUEST: {"json": SEEDED}, RESET_ALL: {"headers": CONFIRMED}}.get(operation, {})
-    return await send(world.far, operation, **options)
+    return await send(client, operation, **options)
 
 
 for working, refusal in {
@@ -131,10 +149,14 @@ for working, refusal in {
     RESET: "RESET_FAILED",
     RESET_ALL: "RESET_FAILED",
     SNAPSHOT: "SNAPSHOT_FAILED",
+    DIGEST: "SNAPSHOT_FAILED",
 }.items():
     provokes(working, 502, refusal)(partial(with_target, mode="error", operation=working))
 
-for working in (REQUEST, RESET, RESET_ALL, SNAPSHOT, RESTORE):
+for working in (REQUEST, RESET, EXTEND):
+    provokes(working, 504, "DEADLINE_EXCEEDED")(partial(with_target, mode="hang", operation=working, busy=True))
+
+for working in (REQUEST, RESET, EXTEND, RESET_ALL, SNAPSHOT, RESTORE, DIGEST):
     provokes(working, 502, "TARGET_UNREACHABLE")(partial(with_target, mode="down", operation=working))
 
 
@@ -189,6 +211,24 @@ async def _(world: World) -> httpx2.Response:
 @provokes(RESET, 404, "RUN_NOT_FOUND")
 async def _(world: World) -> httpx2.Response:
     return await send(world.near, RESET, json={"cleanup_token": "x"})
+
+
+@provokes(EXTEND, 403, "TOKEN_MISMATCH")
+async def _(world: World) -> httpx2.Response:
+    run_id, _ = await world.a_run()
+    return await world.near.post(f"/test-data/runs/{run_id}/extend", json={"cleanup_token": "x", "ttl_seconds": 60})
+
+
+@provokes(EXTEND, 404, "RUN_NOT_FOUND")
+async def _(world: World) -> httpx2.Response:
+    return await send(world.near, EXTEND, json={"cleanup_token": "x", "ttl_seconds": 60})
+
+
+@provokes(EXTEND, 410, "RUN_GONE")
+async def _(world: World) -> httpx2.Response:
+    run_id, reset = await world.a_run()
+    await world.near.post(f"/test-data/runs/{run_id}/reset", json=reset)
+    return await world.near.post(f"/test-data/runs/{run_id}/extend", json={**reset, "ttl_seconds": 60})
 
 
 @provokes(TRAIL, 404, "RUN_NOT_FOUND")
@@ -249,7 +289,16 @@ async def _(world: World) -> httpx2.Response:
 
 # What works.
 
-for plain in (BASELINES, SCENARIOS, RUNS, "GET /health", "GET /health/ready", "GET /metrics", "GET /openapi.json"):
+for plain in (
+    DIGEST,
+    BASELINES,
+    SCENARIOS,
+    RUNS,
+    "GET /health",
+    "GET /health/ready",
+    "GET /metrics",
+    "GET /openapi.json",
+):
 
     @provokes(plain, 200)
     async def _(world: World, operation: str = plain) -> httpx2.Response:
@@ -268,6 +317,12 @@ async def _(world: World) -> httpx2.Response:
 async def _(world: World) -> httpx2.Response:
     run_id, reset = await world.a_run()
     return await world.near.post(f"/test-data/runs/{run_id}/reset", json=reset)
+
+
+@provokes(EXTEND, 200)
+async def _(world: World) -> httpx2.Response:
+    run_id, reset = await world.a_run()
+    return await world.near.post(f"/test-data/runs/{run_id}/extend", json={**reset, "ttl_seconds": 60})
 
 
 @provokes(TRAIL, 200)

@@ -51,7 +51,7 @@ def check_against(answer: dict[str, Any], response: httpx2.Response, document: d
 @pytest.mark.parametrize("answer", PROVOCATIONS, ids=lambda answer: " ".join(map(str, answer)).strip())
 async def test_answer(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
     """The cause of an answer brings it about, with the described status, code, headers and body."""
-    monkeypatch.setattr("atdm_core.undo.PATIENCE", 0.05)
+    monkeypatch.setattr("atdm_core.recovery.PATIENCE", 0.05)
     _, status, code = answer
     async with world_of(stack, tmp_path) as world:
         document = await document_of(world)

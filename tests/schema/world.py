@@ -9,23 +9,29 @@ from typing import Any, cast
 import httpx2
 
 from atdm_server import Settings, create_app
+from atdm_server.tokens import Tokens
 from infra.local_stack import Stack
 from tests.flaky_proxy import FlakyProxy
 
-__all__ = ["DRY", "SEEDED", "TOKEN", "World", "world_of"]
+__all__ = ["DRY", "READER", "SEEDED", "TOKEN", "World", "world_of"]
 
 TOKEN = "a-token-for-tests-only"
+READER = "a-token-that-only-reads"
 SEEDED = {"scenario": "active_member_clean"}
 DRY = {**SEEDED, "delivery": {"seed_target": False}}
 
 
 @dataclass(frozen=True)
 class World:
-    """Three servers on one store: `near` its target, `far` from it behind `proxy`, `talking` with planner `llm`."""
+    """Servers on one store: `near` its target, `far` from it behind `proxy`, `talking` with planner `llm`.
+
+    `busy` stands behind the proxy too; it takes one change at a time, for a quarter of a second, and lets none wait.
+    """
 
     near: httpx2.AsyncClient
     far: httpx2.AsyncClient
     talking: httpx2.AsyncClient
+    busy: httpx2.AsyncClient
     proxy: FlakyProxy
     store: Path
 
@@ -53,25 +59,31 @@ async def world_of(stack: Stack, folder: Path) -> AsyncGenerator[World]:
     async with AsyncExitStack() as open_parts:
         proxy = await open_parts.enter_async_context(FlakyProxy(stack.target_url))
         clients = [
-            await open_parts.enter_async_context(_server(stack, folder, target_url, planner))
-            for target_url, planner in ((stack.target_url, "rule"), (proxy.url, "rule"), (stack.target_url, "llm"))
+            await open_parts.enter_async_context(_server(_settings(stack, folder) | other))
+            for other in (
+                {},
+                {"target_url": proxy.url, "target_timeout": 0.5},
+                {"planner": "llm"},
+                {"target_url": proxy.url, "changes_at_once": 1, "changes_waiting": 0, "request_timeout": 0.25},
+            )
         ]
         yield World(*clients, proxy=proxy, store=folder / "objects")
 
 
+def _settings(stack: Stack, folder: Path) -> dict[str, Any]:
+    return {
+        "tokens": Tokens([Tokens.admin(TOKEN, "ATDM_API_TOKEN"), *Tokens.read(f"ci read {READER}", "here")]),
+        "target_url": stack.target_url,
+        "target_token": stack.target_token,
+        "store_url": (folder / "objects").as_uri(),
+        "server_key": b"a key for tests only",
+        "fixture_folder": folder / "fixtures",
+    }
+
+
 @asynccontextmanager
-async def _server(stack: Stack, folder: Path, target_url: str, planner: str) -> AsyncGenerator[httpx2.AsyncClient]:
-    settings = Settings(
-        api_token=TOKEN,
-        target_url=target_url,
-        target_token=stack.target_token,
-        store_url=(folder / "objects").as_uri(),
-        server_key=b"a key for tests only",
-        fixture_folder=folder / "fixtures",
-        planner=planner,
-        target_timeout=0.5 if planner == "rule" and target_url != stack.target_url else 10,
-    )
-    app = create_app(settings)
+async def _server(settings: dict[str, Any]) -> AsyncGenerator[httpx2.AsyncClient]:
+    app = create_app(Settings(**settings))
     transport = httpx2.ASGITransport(cast("Any", app), raise_app_exceptions=False)
     headers = {"authorization": f"Bearer {TOKEN}"}
     async with (

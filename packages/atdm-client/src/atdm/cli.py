@@ -358,9 +358,7 @@ def launch(
         human: tables for people; json: exactly the API's answer. Before or after the command.
     """
     command, bound, left_out = app.parse_args(tokens)
-    if (
-        "session" not in left_out and "output" not in left_out
-    ):  # --help and --version need no server, nor settings that make sense
+    if not left_out:  # --help and --version need no server, nor settings that make sense
         command(*bound.args, **bound.kwargs)
         return 0
     try:

@@ -13,6 +13,7 @@
     │   └── LlmModeNotEnabled
     ├── RunError                    the run that was named cannot be served
     │   ├── RunNotFound
+    │   ├── RunGone
     │   └── TokenMismatch
     ├── BaselineError               the baseline that was named cannot be used
     │   ├── BaselineExists
@@ -63,7 +64,6 @@ __all__ = [
     "RequestInProgress",
     "ResetFailed",
     "RestoreFailed",
-    "RunBusy",
     "RunError",
     "RunGone",
     "RunNotFound",
@@ -171,12 +171,6 @@ class RunGone(RunError):
     """The run has been taken back, or its time was up."""
 
     code = "RUN_GONE"
-
-
-class RunBusy(RunError):
-    """Too many write to the run's trail at once."""
-
-    code = "RUN_BUSY"
 
 
 class TokenMismatch(RunError):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from atdm_core.audit import Trail
-from atdm_core.errors import RunBusy, RunNotFound, TrailConflict
+from atdm_core.errors import RunNotFound, StoreUnavailable, TrailConflict
 from atdm_core.protocols import AuditLog
 
 __all__ = ["append_events"]
@@ -37,4 +37,4 @@ async def append_events(
             raise
         trail.mark_stored()
         return trail
-    raise RunBusy(f"run {run_id} is being written by too many at once; try again", run_id=run_id)
+    raise StoreUnavailable(f"run {run_id} is being written by too many at once; try again", run_id=run_id)

@@ -14,7 +14,7 @@ from litestar.types import ControllerRouterHandler
 
 from atdm_core import AtdmError, Engine, Registry
 from atdm_core.fixtures import FixtureFolder
-from atdm_server.authorization import Guard, require_scope
+from atdm_server.authorization import Guard, guard_reads, require_scope
 from atdm_server.head import HeadAsGet
 from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
@@ -99,12 +99,15 @@ def create_app(settings: Settings | None = None) -> Litestar:
             Router("/catalog", route_handlers=catalog_routes, tags=["catalog"]),
             Router("/", route_handlers=[*health_routes, openapi_json, read_metrics], tags=["server"]),
             *page_routes,
-            static_files.create_static_files_router("/static", directories=[_STATIC], include_in_schema=False),
+            static_files.create_static_files_router(
+                "/static", directories=[_STATIC], include_in_schema=False, opt={"open_to_all": True}
+            ),
         ],
         dependencies={
             "engine": Provide(lambda: engine, sync_to_thread=False),
             "log": Provide(lambda: log, sync_to_thread=False),
         },
+        guards=[guard_reads(settings.tokens)] if settings.reads_need_token else [],
         exception_handlers={**ERROR_HANDLERS},
         lifespan=[serving],
         openapi_config=docs_config(),

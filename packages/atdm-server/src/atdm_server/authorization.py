@@ -1,4 +1,4 @@
-"""Who may change something: the bearer of an API token with the scope for it."""
+"""Who may do what: the bearer of an API token with the scope for it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
@@ -9,7 +9,7 @@ from litestar.handlers.base import BaseRouteHandler
 from atdm_server.errors import AuthRequired, ScopeRequired
 from atdm_server.tokens import Scope, Tokens
 
-__all__ = ["PRINCIPAL", "Connection", "Guard", "require_scope"]
+__all__ = ["PRINCIPAL", "Connection", "Guard", "guard_reads", "require_scope"]
 
 PRINCIPAL: Final = "principal"  # where the guard leaves the name of the token, in the state of the request
 _SCHEME: Final = "bearer"
@@ -36,5 +36,19 @@ def require_scope(tokens: Tokens, scope: Scope) -> Guard:
                 f"the token {token.name!r} may not do this; use one with the scope {scope!r} or 'admin'", scope=scope
             )
         connection.scope["state"][PRINCIPAL] = token.name
+
+    return guard
+
+
+def guard_reads(tokens: Tokens) -> Guard:
+    """A guard for all routes at once: reads need the scope `read`, but for those that are declared `open_to_all`.
+
+    A route that is added and does not say so is guarded.
+    """
+    require_read = require_scope(tokens, "read")
+
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+        if connection.scope.get("method") == "GET" and not handler.opt.get("open_to_all"):
+            await require_read(connection, handler)
 
     return guard

@@ -32,7 +32,10 @@ def refuse(request: AnyRequest, error: AtdmError) -> Template:
     request.scope["state"][RUN_ID] = error.run_id
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("error", code=error.code, test_run_id=error.run_id, exc_info=error)
-    return sheet("refusal.html", RefusalPage(HTTPStatus(status).phrase, error.message), status)
+    page = sheet("refusal.html", RefusalPage(HTTPStatus(status).phrase, error.message), status)
+    if status == HTTPStatus.UNAUTHORIZED:
+        page.set_header("www-authenticate", "Bearer")
+    return page
 
 
 def refuse_id(_: AnyRequest, error: InvalidRequest) -> Template:

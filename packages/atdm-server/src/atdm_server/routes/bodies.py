@@ -1,5 +1,6 @@
 """What the body of a request may be, and how it is read."""
 
+import math
 from typing import Final, TypeVar
 
 import msgspec
@@ -17,6 +18,8 @@ _T = TypeVar("_T")
 
 def _number(text: str) -> int | float:
     number = float(text)
+    if not math.isfinite(number):
+        raise InvalidRequest(f"the body cannot be read: the number {text[:40]} is too large")
     return int(number) if number.is_integer() else number
 
 

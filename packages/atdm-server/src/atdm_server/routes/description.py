@@ -18,7 +18,14 @@ from litestar.serialization import decode_json, encode_json
 from msgspec import Struct
 
 from atdm_core import AtdmError, Registry, errors
-from atdm_server.errors import AuthRequired, BodyTooLarge, UnsupportedMediaType
+from atdm_server.errors import (
+    AuthRequired,
+    BodyTooLarge,
+    DeadlineExceeded,
+    ScopeRequired,
+    TooManyRequests,
+    UnsupportedMediaType,
+)
 from atdm_server.responses import ErrorBody, status_of
 
 __all__ = ["GENERAL", "describe"]
@@ -28,7 +35,9 @@ Json = dict[str, Any]
 GENERAL: Final = """\
 Test data by intent: asked for, seeded, recorded, and taken back.
 
-- Reads are open. What changes something needs `Authorization: Bearer <token>`, the server's `ATDM_API_TOKEN`.
+- Reads are open, unless the server was started with `ATDM_READS=token`. What changes something needs
+  `Authorization: Bearer <token>` with the scope for it: `seed` for requests, `reset` for what is done to one run, and
+  `admin` for the rest. The server's `ATDM_API_TOKEN` may do everything.
 - Bodies are JSON in UTF-8 of at most 256 KiB. One of another `Content-Type` is answered 415; one without any is taken
   for JSON. Unknown fields are refused.
 - Every answer that is not a success has the body `{"error": {"code", "message", "details", "test_run_id"?}}`. Branch on
@@ -46,8 +55,14 @@ _LINKS: Final[Mapping[str, Json]] = {
             "parameters": {"run_id": "$response.body#/test_run_id"},
             "requestBody": {"cleanup_token": "$response.body#/cleanup/cleanup_token"},
         },
+        "extension": {
+            "operationId": "extend_run",
+            "parameters": {"run_id": "$response.body#/test_run_id"},
+            "requestBody": {"cleanup_token": "$response.body#/cleanup/cleanup_token", "ttl_seconds": 600},
+        },
         "trail": {"operationId": "read_trail", "parameters": {"run_id": "$response.body#/test_run_id"}},
     },
+    "extend_run": {"trail": {"operationId": "read_trail", "parameters": {"run_id": "$response.body#/run_id"}}},
     "reset_run": {"trail": {"operationId": "read_trail", "parameters": {"run_id": "$response.body#/run_id"}}},
     "reset_all": {"trail": {"operationId": "read_trail", "parameters": {"run_id": "$response.body#/audit_run_id"}}},
     "take_snapshot": {
@@ -161,11 +176,13 @@ def _refusals(told: Json, handler: HTTPRouteHandler) -> list[type[AtdmError]]:
     """What the route may answer beside its success, by status."""
     found: set[type[AtdmError]] = set(handler.opt.get("refusals", ()))
     if told.get("security"):
-        found.add(AuthRequired)
+        found |= {AuthRequired, ScopeRequired, TooManyRequests}
     if "body" in handler.opt:
         found |= {BodyTooLarge, UnsupportedMediaType}
     if "body" in handler.opt or told.get("parameters"):
         found.add(errors.InvalidRequest)
+    if handler.opt.get("has_deadline"):
+        found.add(DeadlineExceeded)
     return sorted(found, key=lambda kind: (_status(kind), kind.code))
 
 
@@ -184,6 +201,8 @@ def _refused(kinds: Sequence[type[AtdmError]], body: Json) -> Iterator[tuple[str
         }
         if status == HTTPStatus.UNAUTHORIZED:
             answer["headers"] = {"www-authenticate": {"required": True, "schema": {"const": "Bearer"}}}
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            answer["headers"] = {"retry-after": {"required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}}
         yield str(status), answer
 
 
@@ -204,6 +223,7 @@ def _examples(registry: Registry) -> Mapping[str, Json]:
     return {
         "request_data": scenarios,
         "reset_run": {"token": {"value": {"cleanup_token": "0" * 64}}},
+        "extend_run": {"ten minutes": {"value": {"cleanup_token": "0" * 64, "ttl_seconds": 600}}},
         "take_snapshot": {"named": {"value": {"baseline_id": "golden"}}, "unnamed": {"value": {}}},
         "restore_baseline": {"named": {"value": {"baseline_id": "golden"}}, "latest": {"value": {}}},
     }

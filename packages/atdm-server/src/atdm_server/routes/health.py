@@ -31,13 +31,13 @@ class Ready(msgspec.Struct, frozen=True):
     checks: Mapping[str, Literal["ok"]]
 
 
-@get("/health")
+@get("/health", open_to_all=True)
 async def health() -> Health:
     """Whether the process lives."""
     return Health("ok", VERSION)
 
 
-@get("/health/ready", refusals=(NotReady,))
+@get("/health/ready", refusals=(NotReady,), open_to_all=True)
 async def ready(engine: NamedDependency[Engine], log: NamedDependency[ObjectAuditLog]) -> Ready:
     """Whether the store and the target answer."""
     checks = {"store": log.check, "target": engine.check}

@@ -47,6 +47,7 @@ class ExtendOutcome(msgspec.Struct, frozen=True):
     "/requests",
     status_code=200,
     body=Request,
+    has_deadline=True,
     refusals=(
         errors.DomainNotFound,
         errors.ScenarioNotFound,
@@ -81,6 +82,7 @@ async def request_data(
     "/runs/{run_id:str}/reset",
     status_code=200,
     body=ResetRequest,
+    has_deadline=True,
     refusals=(
         errors.TokenMismatch,
         errors.RunNotFound,
@@ -105,6 +107,7 @@ async def reset_run(
     "/runs/{run_id:str}/extend",
     status_code=200,
     body=ExtendRequest,
+    has_deadline=True,
     refusals=(
         errors.TokenMismatch,
         errors.RunNotFound,

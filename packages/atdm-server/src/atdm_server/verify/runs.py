@@ -33,6 +33,9 @@ _OF_THE_ROW: Final = (
 _OF_ITS_MAKER: Final = ("created_at", "invoker", "pack_version")
 """What a retry may tell anew, which carries on a run whose server died before its row was written, or just after."""
 
+_DECIDED: Final = ("ready", "rolled_back")
+"""The states of a mark that ends a seed, and nothing else."""
+
 
 class CheckedRun(Struct):
     """What was found out about a run."""
@@ -178,6 +181,22 @@ def _unfinished(trail: CheckedTrail, objects: RunObjects, facts: Sequence[Fact])
         return OpenRun(trail.run_id, "a row and no trail: its server ended between the two")
     if objects.view is not None and objects.row is None and not is_strategy(trail.run_id):
         return OpenRun(trail.run_id, "a trail and no row: its server ended between the two")
-    if len(opened) > len(closed):
-        return OpenRun(trail.run_id, f"{opened[-1].state or 'seeding'} was begun and has not ended")
+    left = {(_log_of(fact), fact.state): fact for fact in opened if not _is_ended(fact, closed)}
+    # Recovery says how a run is after it looked at work that had come to nothing.
+    looked_at = sum(fact.state in _DECIDED for fact in closed) - 1
+    if len(left) > max(looked_at, 0):
+        return OpenRun(trail.run_id, f"{[*left.values()][-1].state or 'seeding'} was begun and has not ended")
     return None
+
+
+def _is_ended(opened: Fact, closed: Sequence[Fact]) -> bool:
+    """Whether some mark says that this work is over, as recovery reads them (`atdm_core.recovery`)."""
+    if any(fact.state not in (*_DECIDED, "kept") for fact in closed):
+        return True
+    if _is_seeding(opened):
+        return any(fact.state in _DECIDED for fact in closed)
+    return any(fact.state == "kept" and _log_of(fact) == _log_of(opened) and fact.key >= opened.key for fact in closed)
+
+
+def _log_of(fact: Fact) -> str:
+    return fact.key.rpartition("/")[0]
