@@ -19,6 +19,7 @@ from litestar.routes import HTTPRoute
 from atdm_core import Registry
 from atdm_server import Settings, create_app
 from atdm_server.routes import describe
+from atdm_server.tokens import Tokens
 
 __all__ = ["PAGE", "reference"]
 
@@ -50,9 +51,9 @@ def reference() -> str:
 
 def _settings(folder: Path) -> Settings:
     return Settings(
-        api_token="not used",  # noqa: S106 - nothing is served
+        tokens=Tokens(()),
         target_url="http://127.0.0.1:1",
-        target_token="not used",  # noqa: S106
+        target_token="not used",  # noqa: S106 - nothing is served
         store_url=folder.as_uri(),
         server_key=b"not used",
         fixture_folder=folder,

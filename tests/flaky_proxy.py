@@ -35,11 +35,15 @@ class Call:
 
 @dataclass
 class Trap:
-    """Holds one call for as long as its caller lives. `done`: the service has done it by then."""
+    """Holds one call for as long as its caller lives, or until it is `released`, and then goes its way.
+
+    `done`: the service has done it by the time it is caught.
+    """
 
     fits: Callable[[Call], bool]
     done: bool
     caught: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class FlakyProxy:
@@ -95,7 +99,7 @@ class FlakyProxy:
                 call = _call_of(request)
                 self.calls.append(call)
                 trap = next((trap for trap in self.traps if trap.fits(call)), None)
-                answer = await (self._hold(trap, call, request) if trap else self._answer(call, request))
+                answer = await (self._hold(trap, call, request, reader) if trap else self._answer(call, request))
                 if answer is None:
                     break
                 if answer == b"":
@@ -133,12 +137,17 @@ class FlakyProxy:
                 return mode
         return "pass"
 
-    async def _hold(self, trap: Trap, call: Call, request: bytes) -> bytes:
+    async def _hold(self, trap: Trap, call: Call, request: bytes, reader: asyncio.StreamReader) -> bytes | None:
         self.traps.remove(trap)
-        if trap.done:
-            await self._forward(call, request)
+        answer = await self._forward(call, request) if trap.done else b""
         trap.caught.set()
-        return b""
+        waits = [asyncio.create_task(reader.read(1)), asyncio.create_task(trap.released.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if not trap.released.is_set():
+            return None
+        return answer or await self._forward(call, request)
 
     async def _forward(self, call: Call, request: bytes) -> bytes:
         if not call.creates:

@@ -106,7 +106,7 @@ class RecordedRuns:
         """The file of an object, by its key with the store before it."""
         return self.folder / key
 
-    def keys(self, folder: str = "") -> list[str]:
+    def stored(self, folder: str = "") -> list[str]:
         """The objects below a folder of the stores, sorted."""
         found = (path for path in (self.folder / folder).rglob("*") if path.is_file())
         return sorted(path.relative_to(self.folder).as_posix() for path in found)

@@ -1,8 +1,8 @@
 """How-to pages as CI carries them out, in a folder that looks like a checkout.
 
 A page is followed from top to bottom. A fenced block with a title is a file, a block of `sh` is what the reader types,
-and a block of `text` right after it is what that prints: `…` there stands for anything, and `RUN` and `TOKEN` for
-one word each, which the commands after it may use.
+and a block of `text` right after it is what that prints: `…` there stands for anything, and `RUN`, `OTHER` and `TOKEN`
+for one word each, which the commands after it may use.
 """
 
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 from infra.local_stack.stack import free_ports
 
 ROOT = Path(__file__).parents[2]
-PLACEHOLDER = re.compile(r"\b(RUN|TOKEN)\b")
+PLACEHOLDER = re.compile(r"\b(?:RUN|OTHER|TOKEN)\b")
 # In a folder of links, `make` would set up an environment; what these targets do is one program.
 MAKE = 'make() { for target in "$@"; do .venv/bin/python -m infra.local_stack "$target"; done; }'
 PATIENCE = 120  # seconds for one block
@@ -112,7 +112,7 @@ class Checkout:
     def expect(self, shown: str, told: str) -> None:
         """Compare what a page shows with what was told, and remember what stands in place of its words."""
         pattern, named = "", set[str]()
-        for part in re.split(r"(…|\b(?:RUN|TOKEN)\b)", _trimmed(shown)):
+        for part in re.split(rf"(…|{PLACEHOLDER.pattern})", _trimmed(shown)):
             if part == "…":
                 pattern += ".*?"
             elif PLACEHOLDER.fullmatch(part) and part not in self.known:

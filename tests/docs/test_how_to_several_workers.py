@@ -15,8 +15,9 @@ PAGE = "several-workers"
 
 
 def test_workers_and_servers_answer_as_one(tmp_path: Path) -> None:
-    """The commands of the page start three workers and a second server, and each answers for what another did."""
+    """The commands of the page start three workers and a second server, which answers for the first and outlives it."""
     with checkout(tmp_path / "atdm", "infra", "packages", "pyproject.toml", "sut") as atdm:
+        atdm.environment["ATDM_TARGET_TIMEOUT_SECONDS"] = "25"  # a request hangs until its server is killed
         blocks = atdm.blocks(PAGE)
         at = next(number for number, block in enumerate(blocks) if block.text.startswith("ATDM_PORT="))
         down = next(number for number, block in enumerate(blocks) if block.text == "make down\n")
@@ -25,9 +26,9 @@ def test_workers_and_servers_answer_as_one(tmp_path: Path) -> None:
         for program, workers in (("server", 3), ("target", 2)):
             assert len(psutil.Process(started(atdm)[program]).children()) >= workers
         atdm.follow(blocks[1:at])
+        atdm.follow(refusal, refused=[".venv/bin/atdm-server"])
         with serving(atdm, blocks[at]):
             atdm.follow(blocks[at + 1 : down])
-        atdm.follow(refusal, refused=[".venv/bin/atdm-server"])
         atdm.follow(blocks[down : down + 1])
 
 

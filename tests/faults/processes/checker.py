@@ -210,8 +210,12 @@ class _Look:
         report = await verify_store((self._audit, self._catalog))
         for problem in report.problems:
             self._tell(f"verify: {problem.code} {problem.key}: {problem.message}")
-        for run in report.open_runs:
-            self._tell(f"verify: run {run.run_id} is open: {run.reason}")
+        if report.open_runs:
+            marks = (await ObjectAuditLog(self._audit).marks({})).marks
+            for run in report.open_runs:
+                of_run = [f"{log[-4:]} {m.kind} {m.state} {m.at:%X.%f}" for log, m in marks if m.run_id == run.run_id]
+                events = [f"{event.action} {event.timestamp:%X.%f}" for event in self._trails[run.run_id].events]
+                self._tell(f"verify: run {run.run_id} is open: {run.reason}\n  {of_run}\n  {events}")
 
     async def _check_metrics(self) -> None:
         async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:

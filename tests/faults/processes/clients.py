@@ -19,7 +19,7 @@ __all__ = ["Book", "Client", "Habits", "Told", "clients_at_work"]
 
 SCENARIOS: Final = ("active_member_clean", "claim_denial_active_member", "expired_eligibility")
 ATTEMPTS: Final = 4  # times that one thing is asked for before a client goes on to the next
-PATIENCE: Final = 15.0  # seconds that a client waits for an answer
+PATIENCE: Final = 40.0  # seconds that a client waits for an answer
 EXCUSES: Final = frozenset(
     {
         "SEED_FAILED",
@@ -27,7 +27,6 @@ EXCUSES: Final = frozenset(
         "TARGET_UNREACHABLE",
         "STORE_UNAVAILABLE",
         "REQUEST_IN_PROGRESS",
-        "RUN_BUSY",
         "TOO_MANY_REQUESTS",
         "DEADLINE_EXCEEDED",
     }

@@ -8,7 +8,7 @@ from hypothesis.stateful import Bundle as Known
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from atdm_core import Request
-from atdm_core.values import Delivery
+from atdm_core.values import ConstraintValue, Delivery
 from tests.faults.simulation.servers import BEGINNING, Design
 from tests.faults.simulation.settlement import check_settlement
 from tests.faults.simulation.weather import FATES, Crash, Fate, Place
@@ -41,10 +41,7 @@ class Simulation(RuleBasedStateMachine):
     @rule(target=asked, server=SERVER, keyed=st.booleans(), ttl=TTL, seeds=st.sampled_from((True, True, True, False)), valid=st.sampled_from((True, True, True, True, False)), waits=st.booleans())
     def request(self, server: int, keyed: bool, ttl: int | None, seeds: bool, valid: bool, waits: bool) -> Asked:
         """Somebody asks for data."""
-        constraints = {} if valid else {"tier": "plain", "order_status": "open"}
-        request = Request("one_order", constraints=constraints, delivery=Delivery(seed_target=seeds), ttl_seconds=ttl)
-        self.world.keys += 1
-        asked = Asked(request, f"key-{self.world.keys}" if keyed else None, valid)
+        asked = self._new_request(keyed=keyed, ttl=ttl, seeds=seeds, valid=valid)
         self._ask(server, asked, waits)
         return asked
 
@@ -56,6 +53,35 @@ class Simulation(RuleBasedStateMachine):
         if not same:
             asked = Asked(Request("two_orders"), asked.key, valid=True)
         self._ask(server, asked, waits)
+
+    @rule(
+        target=asked,
+        server=SERVER,
+        step=st.integers(0, 5),
+        done=st.booleans(),
+        ttl=TTL,
+        sweeps_first=st.booleans(),
+        head_start=st.sampled_from((0.0, 0.02, 0.05, 0.1)),
+    )
+    def succeed(
+        self, server: int, step: int, done: bool, ttl: int | None, sweeps_first: bool, head_start: float
+    ) -> Asked:
+        """A server dies at a request; a minute later its caller asks another, while a third one cleans up."""
+        asked = self._new_request(keyed=True, ttl=ttl)
+        self.world.crash(self.world.up(server), Crash(step, done, in_flight_is_lost=False))
+        self._ask(server, asked, waits=False)
+        self.world.pass_time(1.0)
+        cleaner, second = self.world.up(server + 1), self.world.up(server + 2)
+        self.world.begin(cleaner, self.world.sweep)
+        self.world.pass_time(61.0)
+        if sweeps_first:
+            self.world.begin(cleaner, self.world.sweep)
+            self.world.pass_time(head_start)
+        self.world.begin(second, self.world.request, asked)
+        self.world.pass_time(head_start)
+        if not sweeps_first:
+            self.world.begin(cleaner, self.world.sweep)
+        return asked
 
     @rule(server=SERVER, run=st.integers(0, 50), right=st.sampled_from((True, True, False)), times=st.integers(1, 2), waits=st.booleans())
     def reset(self, server: int, run: int, right: bool, times: int, waits: bool) -> None:
@@ -130,15 +156,22 @@ class Simulation(RuleBasedStateMachine):
         self.world.heal()
 
     def teardown(self) -> None:
-        """Everything is healed, 90 seconds pass, and it is all looked at."""
+        """Everything is healed, 90 seconds pass, all is looked at; what arrives still later must change nothing."""
         if not hasattr(self, "world"):
             return
         try:
             self.world.settle(HEALED_WITHIN)
             self.world.look(check_settlement(self.world))
+            self.world.stop()
         finally:
             Simulation.seen.update(self.world.seen + self.world.weather.seen)
             self.world.end()
+
+    def _new_request(self, *, keyed: bool, ttl: int | None, seeds: bool = True, valid: bool = True) -> Asked:
+        constraints: dict[str, ConstraintValue] = {} if valid else {"tier": "plain", "order_status": "open"}
+        request = Request("one_order", constraints=constraints, delivery=Delivery(seed_target=seeds), ttl_seconds=ttl)
+        self.world.keys += 1
+        return Asked(request, f"key-{self.world.keys}" if keyed else None, valid)
 
     def _ask(self, server: int, asked: Asked, waits: bool) -> None:
         self.world.begin(self.world.up(server), self.world.request, asked)

@@ -46,13 +46,21 @@ class SimulatedRecovery(Recovery):
     def __init__(self, services: Services, report: Callable[[str, Exception], None], loop: VirtualLoop) -> None:
         super().__init__(services, report, monotonic=loop.time)
 
+    def left_open(self) -> list[str]:
+        """The runs that this process takes for begun and not ended."""
+        return sorted({*self._unsettled, *self._abandoned})
+
 
 class SimulatedEngine(Engine):
     """The engine, with a recovery by virtual time."""
 
     def __init__(self, design: "Design", loop: VirtualLoop, **parts: Any) -> None:
         super().__init__(**parts)
-        self._recovery = design.recovery(self._services, self._report, loop)
+        self._recovery: SimulatedRecovery = design.recovery(self._services, self._report, loop)
+
+    def left_open(self) -> list[str]:
+        """The runs that this process takes for begun and not ended."""
+        return self._recovery.left_open()
 
 
 class Design(Struct, frozen=True):

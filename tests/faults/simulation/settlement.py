@@ -1,10 +1,8 @@
 """What must be true once everything is back and time has passed: the questions asked of the bare objects and rows."""
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
-from atdm_core.audit import Mark, Trail, run_status
+from atdm_core.audit import Trail, run_status
 from atdm_core.ids import token_sha256
 from atdm_core.values import CatalogQuery, CatalogRow
 from atdm_server.store import ObjectAuditLog, ObjectCatalog
@@ -20,7 +18,6 @@ __all__ = ["check_settlement"]
 class _Found(Struct, frozen=True):
     trails: dict[str, Trail]
     rows: dict[str, CatalogRow]
-    marks: list[Mark]
 
 
 async def check_settlement(world: World) -> None:
@@ -36,7 +33,9 @@ async def check_settlement(world: World) -> None:
     for run_id, life in world.promises.lives.items():
         _check_told(run_id, life, found)
         _check_rows(world, run_id, life, found.trails.get(run_id), seeded)
-    _check_none_open(found)
+    for run_id, trail in found.trails.items():
+        _check_rolled_back(run_id, trail)
+    _check_none_open(world)
 
 
 async def _read(audit: BareStore, catalog: BareStore) -> _Found:
@@ -44,11 +43,9 @@ async def _read(audit: BareStore, catalog: BareStore) -> _Found:
     run_ids = [key.removeprefix("runs/").removesuffix(".parquet") for key in await audit.keys("runs/")]
     trails = {run_id: await log.read(run_id) for run_id in run_ids}
     rows = await ObjectCatalog(catalog, log).runs(CatalogQuery(limit=1_000_000))
-    news = await log.marks({})
     return _Found(
         {run_id: trail for run_id, trail in trails.items() if trail is not None},
         {row.test_run_id: row for row in rows},
-        [mark for _, mark in news.marks],
     )
 
 
@@ -90,22 +87,16 @@ def _check_rows(world: World, run_id: str, life: Life, trail: Trail | None, seed
         raise Broken(f"the time of run {run_id} was up at {life.deadline}, and it has not ended")
 
 
-def _check_none_open(found: _Found) -> None:
-    superseded = {mark.run_id for mark in found.marks if mark.kind == "close" and mark.state == "superseded"}
-    opened = {mark.run_id for mark in found.marks if mark.kind == "open"}
-    for run_id in sorted(opened - superseded - found.trails.keys()):
-        raise Broken(f"run {run_id} was opened, and is not decided")
-    for run_id, trail in found.trails.items():
-        actions = [event.action for event in trail.events]
-        if "seed_failed" in actions and "rollback_completed" not in actions:
-            raise Broken(f"run {run_id} is to be rolled back, and is not: {actions}")
-        if _last(actions, ("reset_started", "reset_completed", "reset_failed", "run_expired")) == "reset_started":
-            if not run_id.startswith("strategy-"):
-                raise Broken(f"the reset of run {run_id} was begun and has not ended: {actions}")
+def _check_rolled_back(run_id: str, trail: Trail) -> None:
+    actions = [event.action for event in trail.events]
+    if "seed_failed" in actions and "rollback_completed" not in actions:
+        raise Broken(f"run {run_id} is to be rolled back, and is not: {actions}")
 
 
-def _last(actions: list[str], among: Iterable[str]) -> str | None:
-    return next((action for action in reversed(actions) if action in among), None)
+def _check_none_open(world: World) -> None:
+    for server in world.servers:
+        if left := server.engine.left_open():
+            raise Broken(f"server {server.number} still has work on these runs: {', '.join(left)}")
 
 
 def _status(trail: Trail | None) -> str | None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from atdm_core.errors import AtdmError
 from tests.faults.simulation.virtual_loop import Process, VirtualLoop
 
-__all__ = ["FATES", "Fate", "Link", "Place", "Weather"]
+__all__ = ["FATES", "LATEST", "Crash", "Fate", "Link", "Place", "Weather"]
 
 Place: TypeAlias = Literal["store", "target"]
 Fate: TypeAlias = Literal["lost", "refused", "answer_lost", "late", "twice"]
@@ -54,9 +54,10 @@ class Weather:
         self._loop = loop
         self._random = random.Random(seed)
         self._journal = journal
-        self.fault_rate = fault_rate
+        self._fault_rate = fault_rate
+        self._slow_rate = 0.1
         self.over = False
-        self.in_flight = 0
+        self.in_flight: Counter[Place] = Counter()
         self.seen: Counter[str] = Counter()
         self.crashes: dict[int, Crash] = {}
 
@@ -82,7 +83,7 @@ class Weather:
             tell(None, link.error(f"no answer to {call}"))
 
         def arrive() -> None:
-            self.in_flight -= 1
+            self.in_flight[link.place] -= 1
             if (link.cut and fate != "late") or (not process.alive and process.in_flight_is_lost):
                 return
             if writes and self._crashes_before(process, link, call):
@@ -104,21 +105,21 @@ class Weather:
             return
         self._loop.outside(link.timeout, fail)
         if fate != "lost":
-            self.in_flight += 1
+            self.in_flight[link.place] += 1
             self._loop.outside(link.timeout + self._late() if fate == "late" else self._delay(), arrive)
         if fate == "twice":
-            self.in_flight += 1
+            self.in_flight[link.place] += 1
             self._loop.outside(self._late(), arrive)
 
     def settle(self) -> None:
-        """No more faults from now on."""
-        self.fault_rate = 0.0
+        """No more faults from now on, and no slow calls."""
+        self._fault_rate = self._slow_rate = 0.0
         self.crashes.clear()
 
     def _fate(self, link: Link, *, writes: bool) -> Fate | None:
         fate = link.armed.pop(link.calls, None)
         link.calls += 1
-        if fate is None and self.fault_rate and self._random.random() < self.fault_rate:
+        if fate is None and self._fault_rate and self._random.random() < self._fault_rate:
             fate = FATES[int(self._random.random() * len(FATES))]
         if fate in ("late", "twice") and not writes:
             fate = "lost" if fate == "late" else None
@@ -128,7 +129,9 @@ class Weather:
 
     def _delay(self) -> float:
         """Milliseconds mostly, seconds now and then."""
-        return 0.002 + 0.02 * self._random.random() if self._random.random() < 0.9 else 3.0 * self._random.random()
+        if self._random.random() < self._slow_rate:
+            return 3.0 * self._random.random()
+        return 0.002 + 0.02 * self._random.random()
 
     def _late(self) -> float:
         return 1.0 + (LATEST - 1.0) * self._random.random()

@@ -15,7 +15,6 @@ from atdm_core.errors import (
     AtdmError,
     IdempotencyKeyReused,
     RequestInProgress,
-    RunBusy,
     RunGone,
     RunNotFound,
     StoreUnavailable,
@@ -27,7 +26,7 @@ from atdm_core.testing import MemoryBaselines
 from tests.faults.simulation.promises import KEY, Broken, Promises
 from tests.faults.simulation.servers import BEGINNING, Design, Server, Surroundings
 from tests.faults.simulation.virtual_loop import VirtualLoop
-from tests.faults.simulation.weather import Crash, Place, Weather
+from tests.faults.simulation.weather import LATEST, Crash, Place, Weather
 from tests.unit.atdm_core.shop import SHARED
 
 __all__ = ["SERVERS", "Asked", "Whole", "World"]
@@ -176,7 +175,7 @@ class World:
             life.free = True
         try:
             answer = await server.engine.reset(outcome.test_run_id, token or outcome.cleanup.cleanup_token, "human:ann")
-        except (*OUTAGES, RunBusy):
+        except OUTAGES:
             return
         except TokenMismatch:
             if token is None:
@@ -192,7 +191,7 @@ class World:
         """Ask for more time."""
         try:
             await server.engine.extend(outcome.test_run_id, outcome.cleanup.cleanup_token, ttl_seconds, "human:ann")
-        except (*OUTAGES, RunBusy, RunGone):
+        except (*OUTAGES, RunGone):
             return
         self.seen["extend: answered"] += 1
 
@@ -261,14 +260,25 @@ class World:
         server.links[place].cut = True
 
     def settle(self, seconds: float) -> None:
-        """Bring everything back for good and let it settle; then let all arrive that is still under way."""
-        self.note("everything is healed")
+        """Bring everything back for good, and give it so many seconds. Writes that are late reach the store before."""
         self.weather.settle()
+        for server in self.servers:
+            for link in server.links.values():
+                link.armed.clear()
+        with self._ids_of_this_world():
+            self.loop.run_until(lambda: not self.weather.in_flight["store"], LATEST + 60.0)
+        self.note("everything is healed")
         self.heal()
         self.settled_at = self.now()
         for server in self.servers:
             self.begin(server, self.keep_sweeping)
         self.pass_time(seconds)
+
+    def stop(self) -> None:
+        """Stop all servers, and let all arrive that is still under way to the target."""
+        for server in self.servers:
+            server.process.alive = False
+        self.pass_time(LATEST)
 
     def heal(self) -> None:
         """End what was done to servers and links: none is cut off, down or standing still."""
@@ -281,7 +291,7 @@ class World:
 
     def _reported(self, server: int, run_id: str, error: Exception) -> None:
         self.seen["settling failed"] += 1
-        if not isinstance(error, (*OUTAGES, RunBusy)):
+        if not isinstance(error, OUTAGES):
             self.note(f"server {server}: settling run {run_id} failed: {type(error).__name__}: {error}")
             if not isinstance(error, RunNotFound):
                 self._unexpected = self._unexpected or error

@@ -130,3 +130,15 @@ def test_pauses_grow_are_drawn_and_stay_within_the_bound() -> None:
 
     assert [round(pause, 3) for pause in pauses[1:7]] == [0.075, 0.15, 0.3, 0.6, 1.2, 1.5]
     assert 18 < sum(pauses) < 20
+
+
+@pytest.mark.parametrize("call", [calls.reset_all(), calls.request_scenario("a"), calls.get_scenarios()])
+def test_what_a_busy_server_did_not_look_at_is_sent_again(call: Call[object]) -> None:
+    """A server that was too busy has done nothing, so whatever it was is sent again until there is no time left."""
+    now = 0.0
+    busy = AtdmClientError("busy", code="TOO_MANY_REQUESTS", status=429)
+    patience = Patience(call, 20, clock=lambda: now, draw=lambda: 0.5)
+    with pytest.raises(AtdmClientError):
+        while True:
+            now += patience.pause(busy)
+    assert 18 < now < 20

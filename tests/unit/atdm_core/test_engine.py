@@ -15,8 +15,8 @@ from atdm_core.errors import (
 )
 from atdm_core.ids import token_sha256
 from atdm_core.values import CatalogQuery, Delivery
-from tests.unit.atdm_core.shop import AS_OF
 from tests.unit.atdm_core.house import House
+from tests.unit.atdm_core.shop import AS_OF
 
 READY = [
     "request_received",

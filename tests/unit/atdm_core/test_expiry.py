@@ -152,7 +152,7 @@ async def test_extension_that_comes_too_late(house: House, by: str) -> None:
         await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
     else:
         await house.sweep(after=TTL)
-    with pytest.raises(RunGone, match="is (cleaned|expired) and cannot be extended; ask for the data again"):
+    with pytest.raises(RunGone, match=r"is (cleaned|expired) and cannot be extended; ask for the data again"):
         await extended(house, outcome)
     assert "target.extend" not in house.weather.calls
 
@@ -274,7 +274,7 @@ async def test_undecided_run_is_not_expired(house: House) -> None:
     request = asyncio.create_task(house.ask(ttl_seconds=TTL))
     await asyncio.wait_for(held.wait(), 5)
     house.out.seconds += TTL
-    await other.engine._reaper.sweep()  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+    await other.engine._reaper.sweep()  # pyright: ignore[reportPrivateUsage]
     assert house.rows() == 2
     go.set()
     outcome = await request

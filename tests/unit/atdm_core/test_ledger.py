@@ -124,4 +124,4 @@ async def test_memory_of_ready_runs_is_bounded(house: House, *, seeded: bool) ->
         for _ in range(5):
             await house.ask(delivery=Delivery(seed_target=seeded))
         await recovery.sweep()
-        assert not recovery._ready  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+        assert not recovery._ready  # pyright: ignore[reportPrivateUsage]

@@ -3,7 +3,7 @@
 import pytest
 
 from atdm_core.audit import Trail
-from atdm_core.errors import RunBusy, RunNotFound, StoreUnavailable, TrailConflict
+from atdm_core.errors import RunNotFound, StoreUnavailable, TrailConflict
 from atdm_core.run_events import append_events
 from tests.unit.atdm_core.house import House
 
@@ -60,5 +60,5 @@ async def test_too_many_at_once(house: House) -> None:
     """An append that loses again and again is given up."""
     run_id = (await house.ask()).test_run_id
     house.weather.fails("log.append", TrailConflict("someone was faster"), times=50)
-    with pytest.raises(RunBusy, match="try again"):
+    with pytest.raises(StoreUnavailable, match="try again"):
         await append_events(house.services.log, run_id, say)

@@ -29,7 +29,7 @@ DEATHS: list[tuple[str, When]] = [
 
 async def claimed(house: House) -> str:
     """The run that holds the only key."""
-    (claim,) = house.out.claims._claims.values()  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+    (claim,) = house.out.claims._claims.values()  # pyright: ignore[reportPrivateUsage]
     return claim.run_id
 
 

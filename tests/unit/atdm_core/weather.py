@@ -45,14 +45,16 @@ class Weather:
 
     def fails(self, call: str, error: Exception, *, when: When = "before", times: int = 1, skip: int = 0) -> None:
         """Let calls of this name fail, the next ones or after some more. `after`: the work is done, its answer lost."""
-        self._faults[call] += [*[None] * skip, *[(when, error)] * times]
+        self._faults[call].extend([None] * skip)
+        self._faults[call].extend([(when, error)] * times)
 
     def dies(self, call: str, when: When, *, skip: int = 0) -> None:
         """Let the process die at the next call of this name, or after some more of them.
 
         `before`: whatever else was begun at the same time comes to its end first.
         """
-        self._faults[call] += [None] * skip + [(when, Died())]
+        self._faults[call].extend([None] * skip)
+        self._faults[call].append((when, Died()))
 
     def clears(self) -> None:
         """Let nothing fail any more."""
@@ -72,7 +74,8 @@ class Weather:
         if self.dead:
             raise Died
         self.calls.append(call)
-        when, error = (self._faults[call] and self._faults[call].popleft()) or (None, None)
+        fault = self._faults[call].popleft() if self._faults[call] else None
+        when, error = fault or (None, None)
         await self._hold(call, "before")
         if error and when == "before":
             for _ in range(5 if isinstance(error, Died) else 0):

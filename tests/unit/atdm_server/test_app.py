@@ -194,7 +194,7 @@ async def test_refused_requests(client: httpx2.AsyncClient, body: dict[str, Any]
 
 async def test_target_that_is_away(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A target that cannot be reached is a 502 with the run's id, whose trail ends in a rolled back seed."""
-    monkeypatch.setattr("atdm_core.undo.PATIENCE", 0.05)
+    monkeypatch.setattr("atdm_core.recovery.PATIENCE", 0.05)
     response = await client.post(REQUESTS, json={"scenario": "active_member_clean"})
     error = refusal(response, 502, "TARGET_UNREACHABLE")
     trail = (await client.get(f"/audit/runs/{error['test_run_id']}")).json()

@@ -35,6 +35,7 @@ SCOPE_OF: Final[Mapping[tuple[str, str], Scope | None]] = {
     ("GET", "/"): "read",
     ("GET", "/openapi.json"): "read",
     ("GET", "/docs"): "read",
+    ("GET", "/docs/{path}"): "read",
     ("GET", "/docs/openapi.json"): "read",
     ("GET", "/health"): OPEN,
     ("GET", "/health/ready"): OPEN,
@@ -88,7 +89,7 @@ async def test_each_route_by_each_token(tmp_path: Path, bearer: str, reads_need_
     async with server(tmp_path, reads_need_token=reads_need_token) as (_, client):
         for (method, path), scope in SCOPE_OF.items():
             needed = OPEN if scope == "read" and not reads_need_token else scope
-            response = await client.request(method, path.format(run_id="x", file_path="x"), headers=headers)
+            response = await client.request(method, path_of(path), headers=headers)
             told = refusal_in(response)
             if needed is OPEN or bearer in (needed, "admin"):
                 assert told not in ("AUTH_REQUIRED", "SCOPE_REQUIRED"), (method, path)
@@ -97,6 +98,11 @@ async def test_each_route_by_each_token(tmp_path: Path, bearer: str, reads_need_
             else:
                 assert (response.status_code, told) == (401, "AUTH_REQUIRED"), (method, path)
                 assert response.headers["www-authenticate"] == "Bearer"
+
+
+def path_of(template: str) -> str:
+    """The path with something in the place of each parameter."""
+    return template.format(run_id="x", file_path="x", path="x")
 
 
 def refusal_in(response: httpx2.Response) -> str | None:
@@ -112,7 +118,7 @@ async def test_other_methods_tell_nothing(tmp_path: Path, method: str) -> None:
     """HEAD is guarded as GET is, and OPTIONS tells nobody more than which methods there are."""
     async with server(tmp_path, reads_need_token=True) as (_, client):
         for (_, path), scope in SCOPE_OF.items():
-            response = await client.request(method, path.format(run_id="x", file_path="x"))
+            response = await client.request(method, path_of(path))
             assert response.status_code in (
                 (401, 405) if scope and method == "HEAD" else (200, 204, 401, 404, 405, 503)
             )

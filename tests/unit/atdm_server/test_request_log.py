@@ -49,7 +49,7 @@ async def test_nothing_secret_is_logged(
     client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No line holds a token, a body, a query or a key, whether requests are served, refused or fail."""
-    monkeypatch.setattr("atdm_core.undo.PATIENCE", 0.05)
+    monkeypatch.setattr("atdm_core.recovery.PATIENCE", 0.05)
     body: dict[str, Any] = {"scenario": "active_member_clean", "delivery": {"seed_target": False}}
     headers = {"idempotency-key": "secret-key-of-the-caller"}
     answer = (await client.post("/test-data/requests", json=body, headers=headers)).json()

@@ -40,7 +40,7 @@ __all__ = [
     "trail",
 ]
 
-GOOD = frozenset({"ready", "ok", "cleaned", "already_cleaned"})
+GOOD = frozenset({"ready", "ok", "cleaned", "already_cleaned", "expired"})
 BAD = frozenset({"rejected", "failed", "rolled_back", "changed"})
 PIPE_WIDTH = 1000
 

@@ -18,6 +18,7 @@ CONNECT_SECONDS = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 LOST_ANSWERS = 3
 GATEWAY = frozenset({502, 503, 504})
+IN_PROGRESS, BUSY = "REQUEST_IN_PROGRESS", "TOO_MANY_REQUESTS"
 
 Answer = TypeVar("Answer")
 
@@ -44,8 +45,9 @@ class Patience:
     """How long one call is waited for, and how often it is sent again.
 
     A repeatable call is sent again when its answer was lost (the connection broke, a gateway answered instead of the
-    API; three times at most) or not there yet (the first request under its key still runs). Pauses double, and each is
-    drawn at random below its bound, so that many workers do not come back at once. `seconds` bounds it all.
+    API; three times at most) or not there yet (the first request under its key still runs). Any call is sent again when
+    the server was too busy to look at it. Pauses double, and each is drawn at random below its bound, so that many
+    workers do not come back at once. `seconds` bounds it all.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Patience:
 
     def pause(self, error: AtdmClientError) -> float:
         """Seconds to wait before the call is sent again; raises `error` where it is not."""
-        self._lost += 0 if error.code == "REQUEST_IN_PROGRESS" else 1
+        self._lost += 0 if error.code in (IN_PROGRESS, BUSY) else 1
         pause = self._bound * (0.5 + self._draw() / 2)
         if not self._repeats(error) or self._lost > LOST_ANSWERS or self._clock() + pause >= self._deadline:
             raise error
@@ -79,8 +81,8 @@ class Patience:
 
     def _repeats(self, error: AtdmClientError) -> bool:
         if not self._call.repeatable:
-            return False
-        if error.unsure or error.code == "REQUEST_IN_PROGRESS":
+            return error.code == BUSY
+        if error.unsure or error.code in (IN_PROGRESS, BUSY):
             return True
         # A refused write was decided: under its key it would be refused again, for a reason that explains less.
         return self._call.method == "GET" and error.status in GATEWAY

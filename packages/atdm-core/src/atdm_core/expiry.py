@@ -27,14 +27,20 @@ class Reaper:
         """`report` is told of every run that could not be taken back, and why; the next round tries again."""
         self._services = services
         self._report = report
+        self._stuck: set[str] = set()
 
     async def sweep(self) -> None:
         """One round. A `TargetError` when the target cannot be asked."""
-        for run_id in await self._services.target.expired(AT_ONCE):
+        # The longest overdue are told first: those that cannot be taken back must not keep the others from it.
+        overdue = await self._services.target.expired(AT_ONCE + len(self._stuck))
+        stuck, self._stuck = self._stuck, set()
+        for run_id in sorted(overdue, key=lambda run_id: run_id in stuck)[:AT_ONCE]:
             try:
                 await self._expire(run_id)
             except Exception as error:  # noqa: BLE001 - whatever it was, it must not save the others
+                self._stuck.add(run_id)
                 self._report(run_id, error)
+        self._stuck |= stuck.intersection(overdue[AT_ONCE:])
 
     async def _expire(self, run_id: str) -> None:
         trail = await self._services.log.read(run_id)

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from atdm_core.parquet import signed_content
-from atdm_server import SettingsInvalid
+from atdm_server import Settings, SettingsInvalid
 from atdm_server.store import DiskStore, ObjectAuditLog
 from atdm_server.store.signing import load_signer, load_verifier
 from tests.signing_keys import a_key_pair, write_private, write_public
@@ -40,3 +40,19 @@ def test_keys_that_cannot_be_used(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", private, wrong_public):
         with pytest.raises(SettingsInvalid, match=path.name):
             load_verifier(path)
+
+
+def test_the_environment_names_the_key(tmp_path: Path) -> None:
+    """A server signs when its environment names a key file, and does not start when that cannot be used."""
+    private, public = a_key_pair(tmp_path, "ours")
+    environment = {
+        "ATDM_API_TOKEN": "an-api-token-of-this-test",
+        "ATDM_TARGET_URL": "http://127.0.0.1:1",
+        "ATDM_TARGET_TOKEN": "a-target-token-of-this-test",
+        "ATDM_STORE_URL": "file:///nowhere",
+        "ATDM_SERVER_KEY": "the server key of this test",
+    }
+    assert Settings.from_environment(environment).signer is None
+    assert Settings.from_environment({**environment, "ATDM_SIGNING_KEY_FILE": str(private)}).signer is not None
+    with pytest.raises(SettingsInvalid, match="ATDM_SIGNING_KEY_FILE"):
+        Settings.from_environment({**environment, "ATDM_SIGNING_KEY_FILE": str(public)})

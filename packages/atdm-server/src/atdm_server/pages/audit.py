@@ -23,6 +23,7 @@ _RESETS: Final[Mapping[str, Badge]] = {
     "cleaned": Badge("reset: cleaned", "good"),
     "failed": Badge("reset failed", "bad"),
     "rolled_back": Badge("rolled back", "good"),
+    "expired": Badge("expired: cleaned", "good"),
 }
 
 

@@ -11,7 +11,7 @@ __all__ = ["Badge", "Moment", "Room", "badge", "duration", "excerpt", "moment", 
 
 Tone: TypeAlias = Literal["good", "bad", "quiet"]
 
-_GOOD: Final = frozenset({"ok", "ready", "passed", "cleaned", "completed"})
+_GOOD: Final = frozenset({"ok", "ready", "passed", "cleaned", "completed", "expired"})
 _BAD: Final = frozenset({"rejected", "failed", "rolled_back"})
 _CUT: Final = "(shortened; see the JSON)"
 _LONGEST: Final = 60  # characters of a user's text in a line

@@ -1,0 +1,69 @@
+import os
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from infra.local_stack import Stack, local_stack
+from tests.faults.hostile.victim import SECRETS, Victim
+from tests.faults.hostile.wire import Wire
+from tests.postgres import fresh_database
+
+_TALLY = pytest.StashKey[dict[str, Counter[str]]]()
+
+SETTINGS = {
+    "ATDM_API_TOKENS": ";".join(f"{scope} {scope} {secret}" for scope, secret in SECRETS.items()),
+    "ATDM_REQUEST_TIMEOUT_SECONDS": "3",
+    "ATDM_CHANGES_AT_ONCE": "4",
+    "ATDM_CHANGES_WAITING": "8",
+    "ATDM_LOG_LEVEL": "debug",
+}
+
+
+@pytest.fixture(scope="session")
+def hostile_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the stack that is attacked."""
+    return tmp_path_factory.mktemp("hostile")
+
+
+@pytest.fixture(scope="session")
+def hostile_stack(stack: Stack, hostile_home: Path) -> Generator[Stack]:
+    """A target and a server of their own, with a token for each scope, on a database of their own."""
+    with fresh_database(stack.postgres_dsn) as dsn, pytest.MonkeyPatch.context() as patch:
+        for name, value in SETTINGS.items():
+            patch.setitem(os.environ, name, value)
+        with local_stack(hostile_home, database_url=dsn) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def victim(hostile_stack: Stack, pytestconfig: pytest.Config) -> Generator[Victim]:
+    """The server that is attacked, and what must stay true of it."""
+    address = urlsplit(hostile_stack.api_url)
+    assert address.hostname is not None
+    assert address.port is not None
+    tally = pytestconfig.stash.setdefault(_TALLY, {})
+    with httpx2.Client(base_url=hostile_stack.api_url, trust_env=False, timeout=15) as http:
+        yield Victim(hostile_stack, Wire(address.hostname, address.port), http, tally)
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig: pytest.Config) -> dict[str, Counter[str]]:
+    """How what was tried was answered, by kind."""
+    return pytestconfig.stash.setdefault(_TALLY, {})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was tried, how many times, and how it was answered."""
+    tally = config.stash.get(_TALLY, {})
+    if not tally:
+        return
+    terminalreporter.section("hostile input")
+    width = max(map(len, tally))
+    for kind, answers in tally.items():
+        told = ", ".join(f"{answer} x {times}" for answer, times in sorted(answers.items()))
+        terminalreporter.write_line(f"{kind:<{width}}  {answers.total():>5}  {told}")
+    terminalreporter.write_line(f"{'in all':<{width}}  {sum(each.total() for each in tally.values()):>5}")
