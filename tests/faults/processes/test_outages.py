@@ -83,12 +83,12 @@ async def test_lost_answers_of_the_target(cluster: Cluster, tried: Note) -> None
 async def test_postgres_stops_at_once_in_the_middle_of_a_seed(cluster: Cluster, tried: Note) -> None:
     """An immediate stop of PostgreSQL, when some rows of a bundle are written and some are not, leaves none of them."""
     async with trouble(cluster) as there:
-        async with await psycopg.AsyncConnection.connect(cluster.dsn, autocommit=True) as other:
-            await other.execute("BEGIN")
-            await other.execute("LOCK TABLE claim IN EXCLUSIVE MODE")  # the last table of a bundle
-            seeds = await seeds_under_way(other)
-            cluster.kill("postgres", signal.SIGQUIT)
+        other = await psycopg.AsyncConnection.connect(cluster.dsn)
+        await other.execute("LOCK TABLE claim IN EXCLUSIVE MODE")  # the last table of a bundle
+        seeds = await seeds_under_way(other)
+        cluster.kill("postgres", signal.SIGQUIT)
         await cluster.start("postgres")
+        await other.close()
         await asyncio.sleep(1.0)
     tried("PostgreSQL stopped at once, with seeds under way", seeds, str(there.verdict))
 

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from atdm_core import Outcome, Request
-from atdm_core.audit import Mark, Trail
+from atdm_core.audit import Trail
 from atdm_core.errors import TrailConflict
 from atdm_core.run import Run
 from atdm_core.testing import MemoryTarget
@@ -41,9 +41,8 @@ class TakesConflictForRollback(SimulatedRecovery):
 class WithoutToken(SimulatedRecovery):
     """Records a run without the hash of its token, which is in the open mark."""
 
-    def _draft(self, mark: Mark) -> Trail:
-        msgspec.structs.force_setattr(mark, "token_sha256", "")
-        return super()._draft(mark)
+    async def _decide(self, draft: Trail, row: CatalogRow) -> Trail:
+        return await super()._decide(draft, msgspec.structs.replace(row, token_sha256=""))
 
 
 class UndoesWithKey(SimulatedRecovery):

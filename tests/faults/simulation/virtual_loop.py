@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 __all__ = ["Process", "VirtualLoop"]
 
+CANCELLED_AT_MOST = 5  # times, for one who is at something that must be ended goes on after the first
 _T = TypeVar("_T")
 _PROCESS: ContextVar["Process | None"] = ContextVar("process", default=None)
 
@@ -82,11 +83,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._queue = [(0.0, number, handle) for _, number, handle in sorted(self._queue) if handle.process is not None]
         for handle in self._of_the_dead:
             self._push(0.0, handle)
-        for task in self._tasks:
-            task.cancel()
         for process in self.processes:
             process.alive, process.paused_until = True, 0.0
-        self._run(self._now + 3600.0, lambda: all(task.done() for task in self._tasks))
+        for _ in range(CANCELLED_AT_MOST):
+            for task in self._tasks:
+                task.cancel()
+            self.run_for(1.0)
+            self._tasks = [task for task in self._tasks if not task.done()]
         self._queue.clear()
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:

@@ -79,6 +79,7 @@ class FakeApi:
     answers: dict[tuple[str, str], tuple[int, object]] = field(
         default_factory=dict[tuple[str, str], tuple[int, object]]
     )
+    digests: dict[str, dict[str, object]] = field(default_factory=lambda: {"member": {"rows": 3, "digest": "aa"}})
     keys: dict[str, tuple[int, object]] = field(default_factory=dict[str, tuple[int, object]])
     connections: int = 0
     runs: int = 0
@@ -97,6 +98,10 @@ class FakeApi:
                 return self._once(exchange)
             case "POST", ["test-data", "runs", run_id, "reset"]:
                 return self._reset(run_id, str(exchange.body["cleanup_token"]))
+            case "POST", ["test-data", "runs", run_id, "extend"] if run_id in self.live:
+                return 200, {"run_id": run_id, "expires_at": f"in {exchange.body['ttl_seconds']} s"}
+            case "GET", ["test-data", "digest"]:
+                return 200, {"tables": self.digests}
             case "POST", ["test-data", "reset", "all"] if exchange.headers.get("x-confirm") == "yes":
                 return 200, {**STRATEGY, "deleted_counts": {"member": 2, "plan": 0}, "cleared_record_count": 2}
             case "POST", ["test-data", "baseline", "snapshot"]:

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from atdm import calls
+from atdm.calls import Call
 from atdm.client import AtdmClient
 from atdm.errors import AtdmClientError, AtdmUnexpectedAnswer, AtdmUnreachable
 from atdm.exchange import LOST_ANSWERS, Patience
@@ -138,7 +139,7 @@ def test_what_a_busy_server_did_not_look_at_is_sent_again(call: Call[object]) ->
     now = 0.0
     busy = AtdmClientError("busy", code="TOO_MANY_REQUESTS", status=429)
     patience = Patience(call, 20, clock=lambda: now, draw=lambda: 0.5)
-    with pytest.raises(AtdmClientError):
+    with contextlib.suppress(AtdmClientError):
         while True:
             now += patience.pause(busy)
     assert 18 < now < 20

@@ -257,6 +257,20 @@ async def test_run_that_cannot_expire_does_not_pile_up(house: House) -> None:
     await expired_once(house, outcome.test_run_id)
 
 
+async def test_expiries_without_an_answer_do_not_pile_up(house: House) -> None:
+    """A run whose expiry is never answered has a mark of each round, and is settled once a round all the same."""
+    outcome = await house.ask(ttl_seconds=TTL)
+    house.weather.fails("target.expire", TargetUnreachable("away"), times=1000)
+    await house.sweep(after=TTL)
+    for _ in range(5):
+        del house.weather.calls[:]
+        await house.sweep(after=GRACE)
+        assert house.weather.calls.count("target.expire") <= 2
+    house.weather.clears()
+    await house.sweep()
+    await expired_once(house, outcome.test_run_id)
+
+
 async def test_unforeseen_error_saves_no_other_run(house: House) -> None:
     """What goes wrong with one due run is reported, and the others are taken back."""
     for _ in range(2):

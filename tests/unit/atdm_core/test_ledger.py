@@ -81,6 +81,17 @@ async def test_run_that_becomes_known_is_no_stranger(house: House) -> None:
     assert house.rows() == 2
 
 
+async def test_memory_of_strangers_is_bounded(house: House) -> None:
+    """Runs that were seen in the ledger before their record are forgotten once that is there."""
+    recovery = Recovery(house.services, house.report, monotonic=house.monotonic)
+    for number in range(3):
+        await seed_behind(house, f"early-{number}")
+        await recovery.sweep()
+        await store_record(house, f"early-{number}", "catalog_recorded")
+        await recovery.sweep()
+        assert not recovery._strangers  # pyright: ignore[reportPrivateUsage]
+
+
 async def test_broken_trail_is_told_and_passed(house: House) -> None:
     """A trail that cannot be read is reported; its rows stay, and the runs behind it are looked at."""
     await seed_behind(house, "broken")

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from atdm_core import Bundle
 from atdm_core.audit import Mark, Part, Trail
@@ -26,6 +26,9 @@ __all__ = [
 T = TypeVar("T")
 When = Literal["before", "after"]
 
+Fault: TypeAlias = tuple[When, BaseException] | None
+"""What happens to a call: None is nothing."""
+
 PATIENT = 5.0  # seconds that a test waits for what must come
 
 
@@ -39,22 +42,20 @@ class Weather:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.dead = False
-        self._faults: defaultdict[str, deque[tuple[When, BaseException] | None]] = defaultdict(deque)
+        self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._gates: dict[tuple[str, When], tuple[asyncio.Event, asyncio.Event]] = {}
         self._ended: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def fails(self, call: str, error: Exception, *, when: When = "before", times: int = 1, skip: int = 0) -> None:
         """Let calls of this name fail, the next ones or after some more. `after`: the work is done, its answer lost."""
-        self._faults[call].extend([None] * skip)
-        self._faults[call].extend([(when, error)] * times)
+        self._add(call, skip, [(when, error)] * times)
 
     def dies(self, call: str, when: When, *, skip: int = 0) -> None:
         """Let the process die at the next call of this name, or after some more of them.
 
         `before`: whatever else was begun at the same time comes to its end first.
         """
-        self._faults[call].extend([None] * skip)
-        self._faults[call].append((when, Died()))
+        self._add(call, skip, [(when, Died())])
 
     def clears(self) -> None:
         """Let nothing fail any more."""
@@ -87,6 +88,10 @@ class Weather:
             self._strike(error)
         self._ended[call].set()
         return result
+
+    def _add(self, call: str, skip: int, faults: Sequence[Fault]) -> None:
+        self._faults[call].extend([None] * skip)
+        self._faults[call].extend(faults)
 
     async def _hold(self, call: str, when: When) -> None:
         if (call, when) in self._gates:
@@ -189,7 +194,7 @@ class WeatheredLog:
 
     async def strategies(self, limit: int) -> Sequence[Trail]:
         """See `AuditLog.strategies`."""
-        return await self._out.weather.carry("log.strategies", lambda: self._out.log.strategies(limit))
+        return await self._weather.carry("log.strategies", lambda: self._log.strategies(limit))
 
 
 class WeatheredCatalog:

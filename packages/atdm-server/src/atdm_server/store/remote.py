@@ -12,12 +12,14 @@ from obstore.store import from_url
 from atdm_core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from obstore.store import RetryConfig
+    from obstore.store import ClientConfig, RetryConfig
 
 __all__ = ["RemoteStore"]
 
 # By default a request is tried eleven times, for up to three minutes, while somebody waits for an answer.
 _RETRY: Final["RetryConfig"] = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
+# By default an answer that never comes is waited for half a minute, and with it every request behind the same PUT.
+_CLIENT: Final["ClientConfig"] = {"connect_timeout": timedelta(seconds=3), "read_timeout": timedelta(seconds=5)}
 _PAGE: Final = 1000  # keys; S3 gives no more at once
 
 
@@ -26,7 +28,7 @@ class RemoteStore:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._store = from_url(self._url, retry_config=_RETRY)
+        self._store = from_url(self._url, client_options=_CLIENT, retry_config=_RETRY)
 
     @property
     def url(self) -> str:
