@@ -6,7 +6,7 @@ STACK := $(PYTHON) -m infra.local_stack
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down down-clean ps logs smoke migrate demo test test-unit test-integration playwright-install \
+.PHONY: help setup up down down-clean ps logs smoke migrate demo test faults test-unit test-integration playwright-install \
 	playwright-test audit-screenshot docs schemathesis lint bench build baseline-snapshot reset-baseline
 
 help: ## list the targets
@@ -42,6 +42,9 @@ demo: setup ## from intent to clean, on real parts, in one go
 
 test: playwright-install ## all tests, the local stack included (ARGS="-k name" for some)
 	@$(PYTHON) -m pytest $(ARGS)
+
+faults: setup ## break things for about an hour, and print what was tried (ARGS="-k kills" for some)
+	@ATDM_FAULTS=long $(PYTHON) -m pytest tests/faults $(ARGS)
 
 test-unit: setup ## tests that start no stack
 	@$(PYTHON) -m pytest $(wildcard tests/unit tests/architecture tests/property) $(ARGS)

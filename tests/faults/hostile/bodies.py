@@ -154,8 +154,8 @@ def other_bodies() -> Iterator[Attempt]:
     """What the other routes that take a body refuse."""
     kind = "body: of other routes"
     for target in (RESET, EXTEND):
-        for token in ("", None, 5, [], "x" * 256, "x" * 100_000):
-            value: Any = {"cleanup_token": token}
+        tokens: list[Any] = ["", None, 5, [], "x" * 256, "x" * 100_000]
+        for value in ({"cleanup_token": token} for token in tokens):
             yield said(kind, f"{target} {json.dumps(value)[:40]}", value, target=target, expected=(400,))
         yield said(kind, f"{target} {{}}", {}, target=target, expected=(400,))
         yield attempt(kind, f"{target} nothing", b"", target=target, expected=(400,))
@@ -163,7 +163,9 @@ def other_bodies() -> Iterator[Attempt]:
         value = {"cleanup_token": "x", "ttl_seconds": ttl}
         yield said(kind, f"{EXTEND} for {ttl}", value, target=EXTEND, expected=(400,))
     for target in (SNAPSHOT, RESTORE):
-        for value in ([], 5, "golden", {"id": "golden"}, *({"baseline_id": name} for name in ("", 5, [], "x" * 129))):
+        names: list[Any] = ["", 5, [], "x" * 129]
+        others: list[Any] = [[], 5, "golden", {"id": "golden"}, *({"baseline_id": name} for name in names)]
+        for value in others:
             yield said(kind, f"{target} {json.dumps(value)[:40]}", value, target=target, expected=(400,))
 
 

@@ -12,6 +12,7 @@ from tests.faults.hostile.victim import SECRETS, Victim
 from tests.faults.hostile.wire import Wire
 from tests.postgres import fresh_database
 
+ROOT = Path(__file__).parents[3]
 _TALLY = pytest.StashKey[dict[str, Counter[str]]]()
 
 SETTINGS = {
@@ -29,13 +30,24 @@ def hostile_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("hostile")
 
 
+def install_pack(folder: Path) -> str:
+    """Make the pack that takes any text an installed one for a process with this `PYTHONPATH`."""
+    installed = folder / "free_text-1.0.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: free-text\nVersion: 1.0.0\n")
+    points = "[atdm.packs]\nfree_text = tests.faults.hostile.free_text_pack:PACK\n"
+    (installed / "entry_points.txt").write_text(points)
+    return os.pathsep.join([str(folder), str(ROOT)])
+
+
 @pytest.fixture(scope="session")
 def hostile_stack(stack: Stack, hostile_home: Path) -> Generator[Stack]:
     """A target and a server of their own, with a token for each scope, on a database of their own."""
     with fresh_database(stack.postgres_dsn) as dsn, pytest.MonkeyPatch.context() as patch:
         for name, value in SETTINGS.items():
-            patch.setitem(os.environ, name, value)
-        with local_stack(hostile_home, database_url=dsn) as running:
+            patch.setenv(name, value)
+        patch.setenv("PYTHONPATH", install_pack(hostile_home / "installed"))
+        with local_stack(hostile_home / "stack", database_url=dsn) as running:
             yield running
 
 
@@ -50,15 +62,9 @@ def victim(hostile_stack: Stack, pytestconfig: pytest.Config) -> Generator[Victi
         yield Victim(hostile_stack, Wire(address.hostname, address.port), http, tally)
 
 
-@pytest.fixture(scope="session")
-def tally(pytestconfig: pytest.Config) -> dict[str, Counter[str]]:
-    """How what was tried was answered, by kind."""
-    return pytestconfig.stash.setdefault(_TALLY, {})
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print what was tried, how many times, and how it was answered."""
-    tally = config.stash.get(_TALLY, {})
+    tally = config.stash.setdefault(_TALLY, {})
     if not tally:
         return
     terminalreporter.section("hostile input")

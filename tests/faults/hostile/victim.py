@@ -70,17 +70,20 @@ class Victim:
         assert self.http.get("/health").json()["status"] == "ok"
         assert self.stack.ended() == {}
 
+    def bearer(self, scope: str) -> str:
+        """The authorization of the token with one scope."""
+        return f"Bearer {SECRETS[scope]}"
+
     def ask(self, **request: Any) -> httpx2.Response:
         """A request for data by the holder of the token that may ask."""
-        headers = {"authorization": f"Bearer {SECRETS['seed']}"}
-        return self.http.post("/test-data/requests", json=request, headers=headers)
+        return self.http.post("/test-data/requests", json=request, headers={"authorization": self.bearer("seed")})
 
     def take_back(self, answer: Any) -> httpx2.Response:
         """Reset a run."""
         return self.http.post(
             answer["cleanup"]["endpoint"],
             json={"cleanup_token": answer["cleanup"]["cleanup_token"]},
-            headers={"authorization": f"Bearer {SECRETS['reset']}"},
+            headers={"authorization": self.bearer("reset")},
         )
 
 

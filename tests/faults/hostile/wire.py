@@ -27,7 +27,7 @@ class Answer(Struct, frozen=True):
         """What the body says in the one shape of errors; empty when it has another."""
         with suppress(ValueError):
             content: Any = json.loads(self.body)
-            if isinstance(content, dict) and set(content) == {"error"}:  # pyright: ignore[reportUnknownArgumentType]
+            if list(content) == ["error"]:
                 return content["error"]
         return {}
 

@@ -128,17 +128,15 @@ class _Look:
         self.verdict.statuses = Counter(run_status(trail.events) or "open" for trail in self._trails.values())
 
     async def _read_database(self) -> None:
-        async with (
-            await psycopg.AsyncConnection.connect(self._cluster.dsn, row_factory=dict_row) as connection,
-            connection.transaction(),
-        ):
+        async with await psycopg.AsyncConnection.connect(self._cluster.dsn) as connection, connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await connection.execute("SET LOCAL timezone TO 'UTC'")
-            ledger = await connection.execute("SELECT *, expires_at <= now() AS is_due FROM atdm_run")
-            self._ledger = {row["run_id"]: row for row in await ledger.fetchall()}
+            cursor = connection.cursor(row_factory=dict_row)
+            await cursor.execute("SELECT *, expires_at <= now() AS is_due FROM atdm_run")
+            self._ledger = {row["run_id"]: row for row in await cursor.fetchall()}
             for table in RUN_TABLES:
                 query = sql.SQL("SELECT * FROM {} WHERE test_run_id IS NOT NULL").format(sql.Identifier(table))
-                for row in await (await connection.execute(query)).fetchall():
+                for row in await (await cursor.execute(query)).fetchall():
                     self._rows.setdefault(row["test_run_id"], {}).setdefault(table, []).append(row)
                     self.verdict.rows += 1
 

@@ -127,7 +127,7 @@ class Client:
         body: dict[str, Any] = {"scenario": scenario or self._scenario_of(key)}
         if ttl is not None:
             body["ttl_seconds"] = ttl
-        headers = {} if key is None else {"idempotency-key": key, "x-atdm-invoker": f"agent:{key}"}
+        headers = _headers(key)
         for attempt in range(1 if key is None else ATTEMPTS):
             if attempt:
                 self._book.counts["retry"] += 1
@@ -138,6 +138,15 @@ class Client:
             if answer.get("code") in FINAL:
                 break
         return None
+
+    async def reuse(self, key: str) -> None:
+        """Send another body with a key that belongs to one, which must be refused."""
+        body = {"scenario": self._scenario_of(key), "seed": 1}
+        status, _ = await self._post(
+            "key reused", "/test-data/requests", body, _headers(key), ("IDEMPOTENCY_KEY_REUSED",)
+        )
+        if status == 200:
+            self._book.broken.append(f"key {key} was accepted with another body")
 
     async def reset(self, told: Told) -> None:
         """Take a run back, again and again until it is."""
@@ -153,9 +162,10 @@ class Client:
                 return
 
     async def _extend(self, told: Told) -> None:
-        body = {"cleanup_token": told.token, "ttl_seconds": self._random.randint(2, 600)}
+        seconds = self._random.randint(2, 600)
+        body = {"cleanup_token": told.token, "ttl_seconds": seconds}
         gone = ("RUN_GONE",) if told.ttl is not None or told.reset != "no" else ()
-        known, told.ttl = told.ttl, body["ttl_seconds"]  # in force from now on, perhaps
+        known, told.ttl = told.ttl, seconds  # in force from now on, perhaps
         status, answer = await self._post("extend", f"/test-data/runs/{told.run_id}/extend", body, also=gone)
         if status == 200:
             told.extended = msgspec.convert(answer["expires_at"], datetime)
@@ -196,6 +206,10 @@ class Client:
     def _scenario_of(self, key: str | None) -> str:
         """The scenario of a key, so that a retry sends the same body."""
         return SCENARIOS[(self._random.randrange(3) if key is None else int(key, 16)) % len(SCENARIOS)]
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"idempotency-key": key, "x-atdm-invoker": f"agent:{key}"}
 
 
 @asynccontextmanager

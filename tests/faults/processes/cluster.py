@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -38,7 +38,7 @@ IMPATIENT: Final = {
 
 
 class Cluster:
-    """The processes, by name: `postgres`, `target`, `server-0`, `server-1`, …"""
+    """The processes, by name: `postgres`, `target`, `server-0`, `server-1` and so on."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Cluster:
         proxied: bool = False,
         settings: Mapping[str, str] = IMPATIENT,
     ) -> None:
-        """`folder` has a short path, as sockets are in it. The store is on S3, else below `store_folder` or `folder`."""
+        """`folder` has a short path, for sockets. The store is on S3, else in `store_folder`, else in `folder`."""
         self._folder = folder
         self._s3 = s3
         self._proxied = proxied
@@ -96,11 +96,12 @@ class Cluster:
         """Send a signal to a process and, if it kills, to all that it started."""
         try:
             process = psutil.Process(self._running[name].pid)
-            family = [*process.children(recursive=True), process] if sent == signal.SIGKILL else [process]
+            family = [child.pid for child in process.children(recursive=True)] if sent == signal.SIGKILL else []
         except psutil.NoSuchProcess:
             return
-        for member in family:
-            with_luck(member, sent)
+        for pid in (*family, process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, sent)
 
     def is_up(self, name: str) -> bool:
         """Whether a process runs."""
@@ -157,11 +158,3 @@ class Cluster:
         }
         command = (sys.executable, "-m", "atdm_server")
         return Part(name, command, lambda: answers(f"{url}/health"), environment)
-
-
-def with_luck(process: psutil.Process, sent: signal.Signals) -> None:
-    """Send a signal to a process that may be gone by now."""
-    try:
-        process.send_signal(sent)
-    except psutil.NoSuchProcess:
-        return

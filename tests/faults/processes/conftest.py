@@ -12,7 +12,6 @@ from tests.faults.processes.cluster import Cluster
 from tests.s3 import S3
 
 
-
 @pytest.fixture
 def short_folder() -> Callable[[], Path]:
     """Make folders whose paths are short enough for a socket."""

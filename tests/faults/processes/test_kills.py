@@ -24,7 +24,9 @@ BYSTANDERS = 5
 ROUND = 40  # kills of the long version between two checks
 
 
-async def killed(cluster: Cluster, kills: Sequence[Kill], clients: int, within: float, note: Note, seed: int) -> None:
+async def killed(
+    cluster: Cluster, kills: Sequence[Kill], note: Note, *, clients: int, within: float, seed: int
+) -> None:
     """Kill under load, and require every promise."""
     book, done = Book(), Counter[str]()
     urls = list(cluster.urls.values())
@@ -48,7 +50,7 @@ async def killed(cluster: Cluster, kills: Sequence[Kill], clients: int, within: 
 @pytest.mark.skipif(LONG, reason="the long version does more of the same")
 async def test_kill_anything_at_every_step(cluster: Cluster, tried: Note) -> None:
     """Whoever is killed at whichever step: nothing acknowledged is missing, and no row is left over."""
-    await killed(cluster, CI_KILLS, 8, 25.0, tried, 1)
+    await killed(cluster, CI_KILLS, tried, clients=8, within=25.0, seed=1)
 
 
 @pytest.mark.skipif(not LONG, reason="`make faults` does this for half an hour")
@@ -59,6 +61,6 @@ async def test_many_kills(s3: S3, tried: Note, seed: int) -> None:
     try:
         with s3.in_environment():
             async with Cluster(folder, servers=3, s3=s3, proxied=True, settings={}) as cluster:
-                await killed(cluster, all_kills(ROUND, seed), 32, 90.0, tried, seed)
+                await killed(cluster, all_kills(ROUND, seed), tried, clients=32, within=90.0, seed=seed)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 Note = Callable[[str, int, str], None]
 HABITS = Habits(pause=0.5)
 OUTAGE = 60.0 if LONG else 5.0  # seconds
+MOODS = 60.0 if LONG else 3.0
 CLIENTS = 16 if LONG else 4
 WITHIN = 25.0  # seconds, with the patience that the servers of these tests have
 
@@ -65,7 +66,7 @@ async def test_moody_store(cluster: Cluster, tried: Note) -> None:
     async with trouble(cluster) as there:
         for proxy in cluster.store_proxies.values():
             proxy.sometimes = {"busy": 0.1, "hang": 0.01, "lose_answer": 0.01}
-        await asyncio.sleep(OUTAGE)
+        await asyncio.sleep(MOODS)
     tried("store with 10 % 503, 1 % hanging, 1 % lost answers", there.book.counts["request"], str(there.verdict))
 
 
@@ -74,7 +75,7 @@ async def test_lost_answers_of_the_target(cluster: Cluster, tried: Note) -> None
     async with trouble(cluster) as there:
         for proxy in cluster.target_proxies.values():
             proxy.sometimes = {"lose_answer": 0.3}
-        await asyncio.sleep(OUTAGE)
+        await asyncio.sleep(MOODS)
     lost = there.book.counts["TARGET_UNREACHABLE"]
     tried("target: done, and the answer lost", lost, str(there.verdict))
     assert lost > 0

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from atdm_core import Request
 from atdm_core.values import ConstraintValue, Delivery
-from tests.faults.simulation.servers import BEGINNING, Design
+from tests.faults.simulation.servers import Design
 from tests.faults.simulation.settlement import check_settlement
 from tests.faults.simulation.weather import FATES, Crash, Fate, Place
 from tests.faults.simulation.world import SERVERS, Asked, Whole, World
@@ -38,8 +38,16 @@ class Simulation(RuleBasedStateMachine):
         """Three servers start; everything that no rule says follows from `seed`."""
         self.world = World(self.design, seed=seed, fault_rate=fault_rate, skews=skews)
 
-    @rule(target=asked, server=SERVER, keyed=st.booleans(), ttl=TTL, seeds=st.sampled_from((True, True, True, False)), valid=st.sampled_from((True, True, True, True, False)), waits=st.booleans())
-    def request(self, server: int, keyed: bool, ttl: int | None, seeds: bool, valid: bool, waits: bool) -> Asked:
+    @rule(
+        target=asked,
+        server=SERVER,
+        keyed=st.booleans(),
+        ttl=TTL,
+        seeds=st.sampled_from((True, True, True, False)),
+        valid=st.sampled_from((True, True, True, True, False)),
+        waits=st.booleans(),
+    )
+    def request(self, *, server: int, keyed: bool, ttl: int | None, seeds: bool, valid: bool, waits: bool) -> Asked:
         """Somebody asks for data."""
         asked = self._new_request(keyed=keyed, ttl=ttl, seeds=seeds, valid=valid)
         self._ask(server, asked, waits)
@@ -59,16 +67,25 @@ class Simulation(RuleBasedStateMachine):
         server=SERVER,
         step=st.integers(0, 5),
         done=st.booleans(),
+        only_cut_off=st.booleans(),
         ttl=TTL,
         sweeps_first=st.booleans(),
         head_start=st.sampled_from((0.0, 0.02, 0.05, 0.1)),
     )
     def succeed(
-        self, server: int, step: int, done: bool, ttl: int | None, sweeps_first: bool, head_start: float
+        self,
+        *,
+        server: int,
+        step: int,
+        done: bool,
+        only_cut_off: bool,
+        ttl: int | None,
+        sweeps_first: bool,
+        head_start: float,
     ) -> Asked:
-        """A server dies at a request; a minute later its caller asks another, while a third one cleans up."""
+        """A server dies or is cut off at a request; its caller asks another a minute later, while a third cleans up."""
         asked = self._new_request(keyed=True, ttl=ttl)
-        self.world.crash(self.world.up(server), Crash(step, done, in_flight_is_lost=False))
+        self.world.arm(self.world.up(server), Crash(step, done, only_cut_off=only_cut_off))
         self._ask(server, asked, waits=False)
         self.world.pass_time(1.0)
         cleaner, second = self.world.up(server + 1), self.world.up(server + 2)
@@ -83,7 +100,13 @@ class Simulation(RuleBasedStateMachine):
             self.world.begin(cleaner, self.world.sweep)
         return asked
 
-    @rule(server=SERVER, run=st.integers(0, 50), right=st.sampled_from((True, True, False)), times=st.integers(1, 2), waits=st.booleans())
+    @rule(
+        server=SERVER,
+        run=st.integers(0, 50),
+        right=st.sampled_from((True, True, False)),
+        times=st.integers(1, 2),
+        waits=st.booleans(),
+    )
     def reset(self, server: int, run: int, right: bool, times: int, waits: bool) -> None:
         """Somebody takes a run back, perhaps twice at once, perhaps without its token."""
         told = self.world.promises.acknowledged()
@@ -114,7 +137,9 @@ class Simulation(RuleBasedStateMachine):
         self.world.begin(self.world.up(server), self.world.sweep)
         self._wait(waits)
 
-    @rule(server=SERVER, what=st.sampled_from(("baseline_snapshot", "baseline_restore", "reset_all")), waits=st.booleans())
+    @rule(
+        server=SERVER, what=st.sampled_from(("baseline_snapshot", "baseline_restore", "reset_all")), waits=st.booleans()
+    )
     def whole(self, server: int, what: Whole, waits: bool) -> None:
         """Somebody puts the whole database back, or keeps it."""
         self.world.begin(self.world.up(server), self.world.whole, what)
@@ -128,8 +153,11 @@ class Simulation(RuleBasedStateMachine):
     )
     def crash(self, server: int, step: int | None, done: bool, in_flight_is_lost: bool) -> None:
         """A server vanishes: now, or at one of its next durable steps."""
-        crash = None if step is None else Crash(step, done, in_flight_is_lost)
-        self.world.crash(self.world.servers[server], crash)
+        place = self.world.servers[server]
+        if step is None:
+            self.world.crash(place)
+        else:
+            self.world.arm(place, Crash(step, done, in_flight_is_lost))
 
     @rule(server=SERVER, place=PLACE, fate=st.sampled_from(FATES), after=st.integers(0, 4))
     def fault(self, server: int, place: Place, fate: Fate, after: int) -> None:
@@ -138,7 +166,7 @@ class Simulation(RuleBasedStateMachine):
 
     @rule(server=SERVER, what=st.sampled_from(("cut off store", "cut off target", "pause", "long pause", "power cut")))
     def disturb(self, server: int, what: str) -> None:
-        """A server is cut off or stands still for a while and does not know; or the power goes, of all and the store."""
+        """A server is cut off, or stands still and does not know; or the power goes, of all servers and the store."""
         place = self.world.servers[server]
         match what:
             case "cut off store":

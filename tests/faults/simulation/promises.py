@@ -1,4 +1,4 @@
-"""What was promised, kept apart from the code that promises: from what callers were told, and what reached the target."""
+"""What was promised, kept apart from the code that promises: what callers were told, and what reached the target."""
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar

@@ -126,8 +126,11 @@ class Server:
             fixtures=FixtureFolder(Path("nowhere")),
             server_key=KEY,
             clock=self._clock,
-            report=lambda run_id, error: around.report(self.number, run_id, error),
+            report=self._report,
         )
+
+    def _report(self, run_id: str, error: Exception) -> None:
+        self._around.report(self.number, run_id, error)
 
     def _clock(self) -> datetime:
         return BEGINNING + timedelta(seconds=self._around.loop.time()) + self._skew

@@ -1,9 +1,10 @@
 """The network between servers and what they use: it delays, loses and repeats, as a seed and the rules tell it to."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -24,11 +25,15 @@ _T = TypeVar("_T")
 
 
 class Crash(Struct):
-    """A server vanishes at one of its next durable steps: after `steps` more, before that one is done or after."""
+    """A server vanishes at one of its next durable steps: after `steps` more, before that one is done or after.
+
+    `only_cut_off`: it lives on, and cannot reach that place any more.
+    """
 
     steps: int
     done: bool
-    in_flight_is_lost: bool
+    in_flight_is_lost: bool = False
+    only_cut_off: bool = False
 
 
 class Link(Struct):
@@ -71,22 +76,9 @@ class Weather:
         fate = self._fate(link, writes=writes)
         told = self._loop.create_future()
 
-        def tell(result: object, error: Exception | None) -> None:
-            if told.done():
-                return
-            if error is not None:
-                told.set_exception(error)
-            else:
-                told.set_result(result)
-
-        def fail() -> None:
-            tell(None, link.error(f"no answer to {call}"))
-
         def arrive() -> None:
             self.in_flight[link.place] -= 1
-            if (link.cut and fate != "late") or (not process.alive and process.in_flight_is_lost):
-                return
-            if writes and self._crashes_before(process, link, call):
+            if not self._arrives(process, link, fate, writes=writes):
                 return
             result, error = _outcome(work)
             if writes or fate:
@@ -94,10 +86,14 @@ class Weather:
             if writes:
                 self._crash_after(process, link)
             if fate not in ("answer_lost", "late") and not link.cut:
-                self._loop.outside(self._delay(), lambda: tell(result, error))
+                self._loop.outside(self._delay(), lambda: _tell(told, result, error))
 
-        self._send(link, fate, arrive, fail)
+        self._send(link, fate, arrive, lambda: _tell(told, None, link.error(f"no answer to {call}")))
         return await told
+
+    def _arrives(self, process: Process, link: Link, fate: Fate | None, *, writes: bool) -> bool:
+        is_lost = (link.cut and fate != "late") or (not process.alive and process.in_flight_is_lost)
+        return not is_lost and not (writes and self._crashes_before(process, link))
 
     def _send(self, link: Link, fate: Fate | None, arrive: Callable[[], None], fail: Callable[[], None]) -> None:
         if fate == "refused":
@@ -136,11 +132,11 @@ class Weather:
     def _late(self) -> float:
         return 1.0 + (LATEST - 1.0) * self._random.random()
 
-    def _crashes_before(self, process: Process, link: Link, call: str) -> bool:
+    def _crashes_before(self, process: Process, link: Link) -> bool:
         crash = self.crashes.get(link.server)
         if crash is None or not process.alive or crash.steps or crash.done:
             return False
-        self._crash(process, link.server, f"before {call}")
+        self._crash(crash, process, link)
         return True
 
     def _crash_after(self, process: Process, link: Link) -> None:
@@ -150,14 +146,27 @@ class Weather:
         if crash.steps:
             crash.steps -= 1
         else:
-            self._crash(process, link.server, "after it")
+            self._crash(crash, process, link)
 
-    def _crash(self, process: Process, server: int, where: str) -> None:
-        crash = self.crashes.pop(server)
-        process.alive = False
-        process.in_flight_is_lost = crash.in_flight_is_lost
-        self.seen["crash: at a durable step"] += 1
-        self._journal(f"server {server}: crashes {where}")
+    def _crash(self, crash: Crash, process: Process, link: Link) -> None:
+        del self.crashes[link.server]
+        what = "cut off" if crash.only_cut_off else "crash"
+        if crash.only_cut_off:
+            link.cut = True
+        else:
+            process.alive = False
+            process.in_flight_is_lost = crash.in_flight_is_lost
+        self.seen[f"{what}: at a durable step"] += 1
+        self._journal(f"server {link.server}: {what} {'after' if crash.done else 'before'} it")
+
+
+def _tell(told: "asyncio.Future[Any]", result: object, error: Exception | None) -> None:
+    if told.done():
+        return
+    if error is not None:
+        told.set_exception(error)
+    else:
+        told.set_result(result)
 
 
 def _outcome(work: Callable[[], _T]) -> tuple[_T | None, Exception | None]:

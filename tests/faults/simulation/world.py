@@ -34,7 +34,7 @@ __all__ = ["SERVERS", "Asked", "Whole", "World"]
 SERVERS: Final = 3
 OUTAGES: Final = (StoreUnavailable, TargetError)
 Whole: TypeAlias = Literal["baseline_snapshot", "baseline_restore", "reset_all"]
-JOURNAL_TOLD: Final = 400
+JOURNAL_TOLD: Final = 100
 _P = ParamSpec("_P")
 
 
@@ -123,10 +123,7 @@ class World:
     def check(self) -> None:
         """See `Promises.check`; nor may anything have failed in a way that nobody foresaw."""
         try:
-            if self._unexpected is not None:
-                raise Broken(f"{type(self._unexpected).__name__}: {self._unexpected}") from self._unexpected
-            for failure in self.loop.failures:
-                raise Broken(str(failure)) from failure.get("exception")
+            self._check_failures()
             self.promises.check()
         except Broken as broken:
             broken.add_note("\n".join(self._journal[-JOURNAL_TOLD:]))
@@ -213,11 +210,12 @@ class World:
         """Rounds, at the pace that servers have."""
         await server.engine.keep_sweeping()
 
-    def crash(self, server: Server, crash: Crash | None) -> None:
-        """Let a server vanish, now or at a durable step of its."""
-        if crash is not None:
-            self.weather.crashes[server.number] = crash
-            return
+    def arm(self, server: Server, crash: Crash) -> None:
+        """Let a server vanish at a durable step that is still to come."""
+        self.weather.crashes[server.number] = crash
+
+    def crash(self, server: Server) -> None:
+        """Let a server vanish now."""
         self.seen["crash: at once"] += 1
         self.note(f"server {server.number}: crashes")
         server.process.alive = False
@@ -288,6 +286,12 @@ class World:
                 link.cut = False
                 link.armed.clear()
             self.restart(server)
+
+    def _check_failures(self) -> None:
+        if self._unexpected is not None:
+            raise Broken(f"{type(self._unexpected).__name__}: {self._unexpected}") from self._unexpected
+        for failure in self.loop.failures:
+            raise Broken(str(failure)) from failure.get("exception")
 
     def _reported(self, server: int, run_id: str, error: Exception) -> None:
         self.seen["settling failed"] += 1

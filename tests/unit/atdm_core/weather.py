@@ -48,7 +48,8 @@ class Weather:
 
     def fails(self, call: str, error: Exception, *, when: When = "before", times: int = 1, skip: int = 0) -> None:
         """Let calls of this name fail, the next ones or after some more. `after`: the work is done, its answer lost."""
-        self._add(call, skip, [(when, error)] * times)
+        fault: Fault = (when, error)
+        self._add(call, skip, [fault] * times)
 
     def dies(self, call: str, when: When, *, skip: int = 0) -> None:
         """Let the process die at the next call of this name, or after some more of them.

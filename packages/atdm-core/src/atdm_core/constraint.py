@@ -32,6 +32,8 @@ class Constraint(Struct, frozen=True, kw_only=True):
         """Whether the constraint may be set to `value`. True is not 1 here, and 1.0 is not 1."""
         if self.allowed is not None:
             return any(value == each and type(value) is type(each) for each in self.allowed)
+        if isinstance(value, str) and "\0" in value:  # no database takes it
+            return False
         return isinstance(value, _PYTHON_TYPES[self.type]) and isinstance(value, bool) == (self.type == "boolean")
 
     def __post_init__(self) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from litestar import Litestar, Router, static_files
+from litestar import Litestar, Response, Router, static_files
 from litestar.di import Provide
+from litestar.exceptions import HTTPException, InternalServerException, NotFoundException
 from litestar.types import ControllerRouterHandler
 
 from atdm_core import AtdmError, Engine, Registry
@@ -23,7 +24,7 @@ from atdm_server.metrics import MeasuredAuditLog, MeasuredCatalog, count_dropped
 from atdm_server.pages import page_routes, page_templates
 from atdm_server.request_log import RequestLog, configure_logging
 from atdm_server.response_headers import SafeHeaders
-from atdm_server.responses import ERROR_HANDLERS
+from atdm_server.responses import ERROR_HANDLERS, AnyRequest, ErrorBody
 from atdm_server.routes import (
     audit_routes,
     catalog_routes,
@@ -100,7 +101,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
             Router("/", route_handlers=[*health_routes, openapi_json, read_metrics], tags=["server"]),
             *page_routes,
             static_files.create_static_files_router(
-                "/static", directories=[_STATIC], include_in_schema=False, opt={"open_to_all": True}
+                "/static",
+                directories=[_STATIC],
+                include_in_schema=False,
+                opt={"open_to_all": True},
+                exception_handlers={InternalServerException: _no_such_file, ValueError: _no_such_file},
             ),
         ],
         dependencies={
@@ -133,6 +138,11 @@ def _changes(handlers: list[ControllerRouterHandler], guard: Guard) -> Router:
         tags=["test data"],
         security=[{"token": []}],
     )
+
+
+def _no_such_file(request: AnyRequest, _: Exception) -> Response[ErrorBody]:
+    """The framework fails at paths that no file can have: one with a NUL, one below a file, one that is too long."""
+    return ERROR_HANDLERS[HTTPException](request, NotFoundException())
 
 
 def _report(run_id: str, error: Exception) -> None:

@@ -133,7 +133,7 @@ def _plan(trail: TrailView) -> PlanCard | None:
         seed=plan.seed,
         as_of=plan.as_of.isoformat(),
         steps=[_step(step) for step in plan.steps],
-        constraints=[(name, plain(value), name in asked) for name, value in plan.constraints.items()],
+        constraints=[(name, excerpt(plain(value)), name in asked) for name, value in plan.constraints.items()],
     )
 
 
@@ -151,7 +151,7 @@ def _decision(finding: Finding) -> Decision:
         message=finding.message,
         broken_rows=finding.details.get("broken_rows", 0),
         columns=columns,
-        rows=[[plain(row.get(column)) for column in columns] for row in rows],
+        rows=[[excerpt(plain(row.get(column))) for column in columns] for row in rows],
     )
 
 

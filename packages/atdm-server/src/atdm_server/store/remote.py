@@ -1,6 +1,8 @@
 """Objects in any S3-compatible store, through obstore."""
 
 import asyncio
+import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,7 +21,8 @@ __all__ = ["RemoteStore"]
 # By default a request is tried eleven times, for up to three minutes, while somebody waits for an answer.
 _RETRY: Final["RetryConfig"] = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
 # By default an answer that never comes is waited for half a minute, and with it every request behind the same PUT.
-_CLIENT: Final["ClientConfig"] = {"connect_timeout": timedelta(seconds=3), "read_timeout": timedelta(seconds=5)}
+_ANSWER: Final = timedelta(seconds=5)
+_CONNECT: Final = timedelta(seconds=3)
 _PAGE: Final = 1000  # keys; S3 gives no more at once
 
 
@@ -28,7 +31,7 @@ class RemoteStore:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._store = from_url(self._url, client_options=_CLIENT, retry_config=_RETRY)
+        self._store = from_url(self._url, client_options=_client(os.environ), retry_config=_RETRY)
 
     @property
     def url(self) -> str:
@@ -125,3 +128,15 @@ class RemoteStore:
     def _unavailable(self, error: Exception) -> StoreUnavailable:
         reason = str(error).strip().partition("\n")[0][:300]
         return StoreUnavailable(f"the object store at {self._url} cannot be used: {reason}")
+
+
+def _client(environment: Mapping[str, str]) -> "ClientConfig":
+    """How to talk to the store. To say anything here is to lose what obstore reads of this in the environment."""
+    told: ClientConfig = {"connect_timeout": _CONNECT, "read_timeout": _ANSWER}
+    if environment.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true"):
+        told["allow_http"] = True
+    if environment.get("AWS_ALLOW_INVALID_CERTIFICATES", "").lower() in ("1", "true"):
+        told["allow_invalid_certificates"] = True
+    if proxy := environment.get("AWS_PROXY_URL"):
+        told["proxy_url"] = proxy
+    return told
