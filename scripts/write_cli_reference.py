@@ -36,7 +36,8 @@ tells; `atdm --version` the version.
 | 130 | interrupted |
 
 `atdm verify` and `atdm checkpoint` come with the server's package and ask no server: for them 1 means that something in
-the store is wrong, and 3 that the store cannot be reached.
+the store is wrong, and 3 that the store cannot be reached. So does `atdm volume`, for which 1 means that a bundle was
+refused.
 
 A lost answer is asked for again, three times at most, where that is safe: for everything that only reads, for `request`
 (always sent under an idempotency key) and for `reset`.

@@ -12,6 +12,7 @@ PACKAGES = {
     "atdm_healthcare": "packages/atdm-healthcare/src/atdm_healthcare",
     "atdm_server": "packages/atdm-server/src/atdm_server",
     "atdm": "packages/atdm-client/src/atdm",
+    "atdm_ddl": "tools/atdm-ddl/src/atdm_ddl",
 }
 VENDORED = ("/static/rapidoc/", "/static/pico/")
 

@@ -20,6 +20,10 @@ constraints = st.fixed_dictionaries(
 )
 days = st.dates(date(2020, 1, 1), date(2035, 12, 31))
 scenarios = st.sampled_from(sorted(PACK.scenarios))
+plain = st.sampled_from(
+    sorted(name for name, each in PACK.scenarios.items() if not any(s.arguments for s in each.generators))
+)
+"""Scenarios whose steps have no arguments, which would stand above what a request says."""
 seeds = st.integers(0, 2**53 - 1)
 
 
@@ -74,7 +78,7 @@ def test_combination_is_accepted_or_refused_by_name(
     if broken:
         assert all(finding.validator in PACK.validators and finding.details["broken_rows"] for finding in broken)
     else:
-        assert database.takes(bundle) == 5
+        assert database.takes(bundle) == sum(map(len, bundle.records().values()))
 
 
 @settings(max_examples=200, deadline=None)
@@ -89,7 +93,7 @@ def test_constraints_decide_the_finding(
 
 
 @settings(max_examples=200, deadline=None)
-@given(scenario=scenarios, wanted=constraints, seed=seeds, as_of=days)
+@given(scenario=plain, wanted=constraints, seed=seeds, as_of=days)
 def test_constraints_are_kept(scenario: str, wanted: dict[str, ConstraintValue], seed: int, as_of: date) -> None:
     """What was asked for stands in the rows, as it was asked for."""
     bundle, _ = made(scenario, wanted, seed, as_of)

@@ -47,6 +47,18 @@ def test_scenario_leaves_one_row_in_each_table_and_none_after_reset(surface: Sur
     assert surface.rows(run_id) == NONE_EACH
 
 
+def test_several_rows_of_an_entity_are_all_named(surface: Surface) -> None:
+    """Where a scenario makes several rows of an entity, the answer has the first one's key and a list of all."""
+    answer = surface.request({"scenario": "multi_claim_member"})
+    run_id = answer["test_run_id"]
+    assert answer["data"]["claim_id"] == f"claim-{run_id}"
+    assert answer["data"]["claim_ids"] == [f"claim-{run_id}", f"claim-{run_id}-1"]
+    assert len(answer["data"]["member_ids"]) == len(answer["data"]["eligibility_ids"]) == 3
+    assert surface.rows(run_id) == {**ONE_EACH, "claim": 2, "member": 3, "eligibility": 3}
+    surface.reset(run_id, answer["cleanup"]["cleanup_token"])
+    assert surface.rows(run_id) == NONE_EACH
+
+
 def test_answer_names_what_was_made(surface: Surface) -> None:
     """The answer carries the run, the key of each entity, the seed, and how to take it all back."""
     answer = surface.request({"scenario": "active_member_clean", "seed": 11, "as_of": "2026-07-04"})

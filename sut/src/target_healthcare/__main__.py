@@ -34,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def prepare_database(settings: Settings) -> None:
-    """Apply the ledger's migrations and the schema's, and say which."""
-    schema_migrations = read_migrations(settings.migrations)
-    read_schema(schema_migrations)
-    sets = {"ledger": read_migrations(LEDGER_MIGRATIONS), "schema": schema_migrations}
+    """Apply the ledger's migrations and, where there are any, the schema's, and say which."""
+    sets = {"ledger": read_migrations(LEDGER_MIGRATIONS)}
+    if settings.schema_from == "migrations":
+        sets["schema"] = read_migrations(settings.migrations)
+        read_schema(sets["schema"])
     applied = migrate(settings.database_url, sets)
     print(f"target-healthcare: migrations applied: {', '.join(applied) or 'none, all are in place'}", flush=True)
 

@@ -15,12 +15,11 @@ from litestar.types import ControllerRouterHandler
 from target_healthcare import healthcare
 from target_healthcare.authorization import require_bearer
 from target_healthcare.baseline import Database
+from target_healthcare.catalog import load_schema
 from target_healthcare.database import Pool, create_pool
 from target_healthcare.ledger import Ledger
-from target_healthcare.migrations import read_migrations
 from target_healthcare.responses import handle_errors
 from target_healthcare.routes import database_routes, docs_config, health, internal_routes, openapi_json, read_routes
-from target_healthcare.schema import read_schema
 from target_healthcare.settings import Settings
 
 BODY_LIMIT: Final = 256 * 1024
@@ -34,7 +33,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     Raises `SettingsError`, `MigrationError` or `SchemaError` when it cannot be built.
     """
     settings = settings or Settings.from_environment()
-    schema = read_schema(read_migrations(settings.migrations))
+    schema = load_schema(settings)
     pool = create_pool(settings)
     ledger = Ledger(pool, schema)
     database = Database(settings.database_url, schema)

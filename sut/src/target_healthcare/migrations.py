@@ -106,6 +106,8 @@ def _apply(connection: psycopg.Connection[tuple[object, ...]], set_name: str, mi
     try:
         with connection.transaction():
             connection.execute(migration.sql)
+            # A dump of pg_dump empties the search path for the rest of the session.
+            connection.execute("RESET ALL")
             connection.execute(_RECORD, [set_name, migration.number, migration.file_name, migration.sha256])
     except psycopg.Error as error:
         raise MigrationError(f"{migration.file_name} failed and left nothing behind: {error}") from error

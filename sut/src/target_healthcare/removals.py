@@ -3,7 +3,7 @@
 Rows of no run, which the system under test made itself, are found through the foreign keys and remembered by their
 place, the OID of their table and their `ctid`: that works whatever their key is, and once they are locked it holds.
 Each table has a parameter of its own for the run id, so that it takes the type of that table's column; for all runs
-it is null.
+it is null. Whose a row is says `attribution`.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ from typing import Final
 
 from psycopg import sql
 
-from target_healthcare.schema import RUN_COLUMN, ForeignKey, Table
+from target_healthcare.attribution import is_of_run, owner_of
+from target_healthcare.schema import ForeignKey, Table
 
 KEYS_TOLD: Final = 1000
 """The most keys of one table that an answer names."""
@@ -27,7 +28,7 @@ def delete_rows(tables: Iterable[Table], also: Iterable[Table] = (), *, of_all: 
     deletes: list[sql.Composable] = []
     number = 1
     for table in tables:
-        condition = _is_of_run(table.name, number, of_all=of_all)
+        condition = is_of_run(table, table.name, number, of_all=of_all)
         deletes.append(_delete(table, condition))
         number += 1
     for table in also:
@@ -53,12 +54,18 @@ def delete_rows(tables: Iterable[Table], also: Iterable[Table] = (), *, of_all: 
     )
 
 
+def forget_rows(*, of_all: bool = False) -> bytes:
+    """Strike the rows of the run off the ledger's table of rows. Parameter: the run id."""
+    condition = sql.SQL("$1::text IS NULL" if of_all else "run_id = $1")
+    return _bytes(sql.SQL("DELETE FROM atdm_run_row WHERE {}").format(condition))
+
+
 def lock_rows(table: Table, *, of_all: bool = False) -> bytes:
     """Lock the rows of the run in one table: until the end of the transaction no new row can refer to them.
 
     Parameter: the run id.
     """
-    condition = _is_of_run(table.name, 1, of_all=of_all)
+    condition = is_of_run(table, table.name, 1, of_all=of_all)
     query = "WITH mine AS (SELECT FROM {} WHERE {} FOR UPDATE) SELECT count(*) FROM mine"
     return _bytes(sql.SQL(query).format(sql.Identifier(table.name), condition))
 
@@ -66,7 +73,7 @@ def lock_rows(table: Table, *, of_all: bool = False) -> bytes:
 def require_unreferenced(key: ForeignKey, child: Table, parent: Table, *, of_all: bool = False) -> bytes:
     """Fail with a restrict violation when a row of others refers to the run's rows through `key`.
 
-    Parameters: the run id, and once more when `child` has a run column.
+    Parameters: the run id, and once more when `child` takes rows of runs.
     """
     query = "SELECT atdm_require_unreferenced({table}, EXISTS (SELECT FROM {child} AS child WHERE {condition}))"
     return _bytes(
@@ -81,7 +88,7 @@ def require_unreferenced(key: ForeignKey, child: Table, parent: Table, *, of_all
 def find_references_to_run(key: ForeignKey, child: Table, parent: Table, *, of_all: bool = False) -> bytes:
     """Find, and lock, the rows of others that refer to the run's rows through `key`.
 
-    Parameters: the run id, and once more when `child` has a run column. Result: OID, place, the run of the row, its
+    Parameters: the run id, and once more when `child` takes rows of runs. Result: OID, place, the run of the row, its
     key as JSON.
     """
     return _find(child, _refers_to_run(key, child, parent, of_all=of_all))
@@ -96,14 +103,13 @@ def find_references_to_places(key: ForeignKey, child: Table, parent: Table) -> b
 
 
 def _find(child: Table, condition: sql.Composable) -> bytes:
-    owner = sql.SQL("NULL") if child.run_column is None else sql.Identifier("child", RUN_COLUMN)
     return _bytes(
         sql.SQL(
             "SELECT child.tableoid, child.ctid, {owner}::text,"
             " (SELECT row_to_json(told.*) FROM (SELECT {key}) AS told)::text"
             " FROM {child} AS child WHERE {condition} FOR UPDATE OF child"
         ).format(
-            owner=owner,
+            owner=owner_of(child, "child"),
             key=sql.SQL(", ").join(sql.Identifier("child", name) for name in child.identity),
             child=sql.Identifier(child.name),
             condition=condition,
@@ -118,14 +124,13 @@ def _delete(table: Table, condition: sql.Composable) -> sql.Composed:
 
 def _refers_to_run(key: ForeignKey, child: Table, parent: Table, *, of_all: bool) -> sql.Composable:
     """A `child` refers to a row of the run, and is none itself."""
-    refers = _refers(key, parent, _is_of_run("parent", 1, of_all=of_all))
-    if child.run_column is None:
+    refers = _refers(key, parent, is_of_run(parent, "parent", 1, of_all=of_all))
+    if not child.takes_runs:
         return refers
-    column = sql.Identifier("child", RUN_COLUMN)
     other = (
-        "{refers} AND {column} IS NULL AND $2::text IS NULL" if of_all else "{refers} AND {column} IS DISTINCT FROM $2"
+        "{refers} AND {owner} IS NULL AND $2::text IS NULL" if of_all else "{refers} AND {owner} IS DISTINCT FROM $2"
     )
-    return sql.SQL(other).format(refers=refers, column=column)
+    return sql.SQL(other).format(refers=refers, owner=owner_of(child, "child"))
 
 
 def _refers(key: ForeignKey, parent: Table, condition: sql.Composable) -> sql.Composed:
@@ -137,11 +142,6 @@ def _refers(key: ForeignKey, parent: Table, condition: sql.Composable) -> sql.Co
     return sql.SQL("EXISTS (SELECT FROM {} AS parent WHERE {})").format(
         sql.Identifier(parent.name), sql.SQL(" AND ").join([*pairs, condition])
     )
-
-
-def _is_of_run(alias: str, number: int, *, of_all: bool) -> sql.Composed:
-    form = "{column} IS NOT NULL AND {run_id}::text IS NULL" if of_all else "{column} = {run_id}"
-    return sql.SQL(form).format(column=sql.Identifier(alias, RUN_COLUMN), run_id=_parameter(number))
 
 
 def _is_in_places(alias: str, number: int) -> sql.Composed:

@@ -1,11 +1,12 @@
 """The tables as the migrations declare them: what a bundle may name, and the order to insert it in.
 
-The migrations are read, not the database's catalog, so the schema is known before anything connects. Read are
-CREATE, ALTER and DROP TABLE; what sqlglot cannot parse it reports in the log and leaves out.
+The migrations are read, not the database's catalog (unless `TARGET_SCHEMA` says so: see `catalog`), so the schema is
+known before anything connects. Read are CREATE, ALTER and DROP TABLE; what sqlglot cannot parse it reports in the log
+and leaves out.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 import msgspec
@@ -15,7 +16,7 @@ from target_healthcare.ddl import TableDraft, apply_statement
 from target_healthcare.migrations import Migration
 
 RUN_COLUMN = "test_run_id"
-"""A table with this column takes rows of runs."""
+"""A table with this column carries whose its rows are; those of others the ledger remembers."""
 
 
 class SchemaError(Exception):
@@ -44,8 +45,17 @@ class ForeignKey(msgspec.Struct, frozen=True, omit_defaults=True):
     on_delete: str | None = None
 
 
+class TableParts(msgspec.Struct, frozen=True):
+    """What migrations, or a catalog, say of a table."""
+
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+
+
 class Table(msgspec.Struct, frozen=True, dict=True):
-    """One table. `run_column` is null when its rows cannot be tagged with a run."""
+    """One table. `run_column` is null when its rows carry no run id."""
 
     name: str
     columns: tuple[Column, ...]
@@ -58,6 +68,11 @@ class Table(msgspec.Struct, frozen=True, dict=True):
     def column_names(self) -> tuple[str, ...]:
         """The names of the columns in their declared order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def takes_runs(self) -> bool:
+        """Whether rows of runs can be told from others: by a run column, or by the primary key and the ledger."""
+        return self.run_column is not None or bool(self.primary_key)
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -78,8 +93,8 @@ class Schema(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def run_tables(self) -> tuple[Table, ...]:
-        """The tables whose rows can be tagged with a run, in insert order."""
-        return tuple(table for table in self.tables if table.run_column is not None)
+        """The tables that take rows of runs, in insert order."""
+        return tuple(table for table in self.tables if table.takes_runs)
 
 
 def read_schema(migrations: Iterable[Migration]) -> Schema:
@@ -93,7 +108,12 @@ def read_schema(migrations: Iterable[Migration]) -> Schema:
         for statement in statements:
             if statement is not None:
                 apply_statement(drafts, statement)
-    tables = tuple(_finish(drafts, name) for name in drafts)
+    return make_schema(_parts(drafts, name) for name in drafts)
+
+
+def make_schema(parts: Iterable[TableParts]) -> Schema:
+    """Put tables into insert order and find their version and their run columns."""
+    tables = tuple(map(_finish, parts))
     return Schema(_version(tables), sort_by_foreign_keys(tables))
 
 
@@ -112,6 +132,16 @@ def sort_by_foreign_keys(tables: tuple[Table, ...]) -> tuple[Table, ...]:
     return tuple(ordered)
 
 
+def has_circle(tables: Collection[Table]) -> bool:
+    """Whether one of `tables`, which are in insert order, refers to one that comes after it."""
+    waiting = {table.name for table in tables}
+    for table in tables:
+        if _parents(table) & waiting:
+            return True
+        waiting.remove(table.name)
+    return False
+
+
 def _first_of_a_cycle(waiting: Mapping[str, Table]) -> Table:
     """Walk from child to parent, where every table has one still waiting, until a table comes up again."""
     seen: set[str] = set()
@@ -126,34 +156,31 @@ def _parents(table: Table) -> set[str]:
     return {key.references for key in table.foreign_keys} - {table.name}
 
 
-def _finish(drafts: Mapping[str, TableDraft], name: str) -> Table:
-    draft = drafts[name]
-    columns = tuple(
-        Column(
-            column.name,
-            column.type,
-            column.nullable and column.name not in draft.primary_key,
-            column.has_default,
-        )
-        for column in draft.columns.values()
-    )
-    run_column = next((column for column in columns if column.name == RUN_COLUMN), None)
+def _finish(parts: TableParts) -> Table:
+    run_column = next((column for column in parts.columns if column.name == RUN_COLUMN), None)
     return Table(
-        name=name,
-        columns=columns,
-        primary_key=draft.primary_key,
-        foreign_keys=tuple(
-            ForeignKey(
-                key.columns,
-                key.references,
-                key.referenced_columns or _primary_key(drafts, key.references),
-                key.on_delete,
-            )
-            for key in draft.foreign_keys.values()
-        ),
+        name=parts.name,
+        columns=parts.columns,
+        primary_key=parts.primary_key,
+        foreign_keys=parts.foreign_keys,
         run_column=run_column and run_column.name,
         run_column_nullable=run_column is not None and run_column.nullable,
     )
+
+
+def _parts(drafts: Mapping[str, TableDraft], name: str) -> TableParts:
+    draft = drafts[name]
+    columns = (
+        Column(column.name, column.type, column.nullable and column.name not in draft.primary_key, column.has_default)
+        for column in draft.columns.values()
+    )
+    foreign_keys = (
+        ForeignKey(
+            key.columns, key.references, key.referenced_columns or _primary_key(drafts, key.references), key.on_delete
+        )
+        for key in draft.foreign_keys.values()
+    )
+    return TableParts(name, tuple(columns), draft.primary_key, tuple(foreign_keys))
 
 
 def _primary_key(drafts: Mapping[str, TableDraft], name: str) -> tuple[str, ...]:

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from os import environ
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
 import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 HEALTHCARE_MIGRATIONS = Path(__file__).parent / "healthcare" / "migrations"
+
+SchemaSource: TypeAlias = Literal["migrations", "database"]
 
 
 class SettingsError(Exception):
@@ -27,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     migrations: Path
     """The folder of the schema's migrations."""
+    schema_from: SchemaSource
+    """Whether they are applied and read, or the database has its tables already and is asked for them."""
     pool_size: int
     """Database connections per worker."""
 
@@ -44,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=_whole_number(environment, "TARGET_PORT", 18000, most=65535),
             workers=_whole_number(environment, "TARGET_WORKERS", 1),
             migrations=Path(environment.get("TARGET_MIGRATIONS") or HEALTHCARE_MIGRATIONS),
+            schema_from=_schema_source(environment),
             pool_size=_whole_number(environment, "TARGET_POOL_SIZE", 8),
         )
 
@@ -67,6 +72,13 @@ def _database_url(environment: Mapping[str, str]) -> str:
         # The driver's words would repeat the value, which may hold a password.
         raise SettingsError("TARGET_DATABASE_URL cannot be read; set it to a postgresql:// URL") from None
     return url
+
+
+def _schema_source(environment: Mapping[str, str]) -> SchemaSource:
+    source = environment.get("TARGET_SCHEMA") or "migrations"
+    if source not in ("migrations", "database"):
+        raise SettingsError(f"TARGET_SCHEMA is {source!r}; set it to 'migrations' or 'database'")
+    return source
 
 
 def _whole_number(environment: Mapping[str, str], name: str, default: int, most: int = 1024) -> int:

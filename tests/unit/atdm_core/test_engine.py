@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec import UnsetType, to_builtins
 
 from atdm_core.errors import (
     IdempotencyKeyReused,
@@ -251,3 +252,18 @@ async def test_check_asks_the_target(house: House) -> None:
     """The engine is well when its target answers."""
     await house.engine.check()
     assert house.weather.calls == ["target.check"]
+
+
+async def test_keys_that_the_target_made_are_answered(house: House) -> None:
+    """Answer, rows and trail tell the real keys, also when the answer is repeated for the same idempotency key."""
+    house.out.target.numbered |= {"customer"}
+
+    first = await house.ask("key", delivery=Delivery(return_records=True))
+    again = await house.ask("key", delivery=Delivery(return_records=True))
+
+    assert first.data["customer_id"] == 1
+    assert not isinstance(first.records, UnsetType)
+    assert [row["customer_id"] for row in (*first.records["customer"], *first.records["order"])] == [1, 1]
+    assert (again.data, again.records) == (first.data, to_builtins(first.records))
+    trail = await house.engine.trail(first.test_run_id)
+    assert {"table_name": "customer", "primary_key": 1} in trail.records_created

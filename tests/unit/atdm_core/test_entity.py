@@ -5,8 +5,24 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from atdm_core import Day, Entity, FakeText, Flag, Instant, Integer, Joined, Key, Keys, Kind, OneOf, Pool, Ref, Text
-from atdm_core.columns import Coded, Column, constant
+from atdm_core import (
+    Day,
+    Entity,
+    FakeText,
+    Flag,
+    Instant,
+    Integer,
+    Joined,
+    Key,
+    Keys,
+    Kind,
+    Number,
+    OneOf,
+    Pool,
+    Ref,
+    Text,
+)
+from atdm_core.columns import Coded, Column, constant, values
 from atdm_core.errors import GeneratorFailed
 from atdm_core.table import Table
 from tests.unit.atdm_core.shop import CUSTOMER, NAMES, make_bundle
@@ -49,6 +65,11 @@ def text(*values: str | None) -> Coded:
         (Integer(low=1, high=2), NUMBERS),
         (Integer(), np.array([], dtype=np.int64)),
         (Flag(), FLAGS),
+        (Flag(nullable=True), constant(None, 2)),
+        (Integer(nullable=True), constant(None, 2)),
+        (Number(low=0.01, places=2), np.array([0.01, 19.99])),
+        (Number(places=2, nullable=True), np.array([0.1, np.nan])),
+        (Number(), np.array([1 / 3])),
     ],
 )
 def test_good_columns_pass(kind: Kind, column: Column) -> None:
@@ -76,6 +97,13 @@ def test_good_columns_pass(kind: Kind, column: Column) -> None:
         (Key(), text("c-1"), "is the primary key: make it with draw.key(prefix)"),
         (Ref(entity="customer"), NUMBERS, "refers to customer: make it with draw.ref('customer')"),
         (Ref(entity="customer"), text("c-run", None), "is null"),
+        (Integer(), constant(None, 2), "is null"),
+        (Flag(), constant(None, 2), "is null"),
+        (Number(), NUMBERS, "does not hold numbers (float64)"),
+        (Number(), np.array([1.0, np.nan]), "is null"),
+        (Number(nullable=True), np.array([np.nan, np.inf]), "holds numbers outside"),
+        (Number(low=1), np.array([0.5]), "holds numbers outside 1 to inf"),
+        (Number(places=2), np.array([0.125]), "holds numbers of more than 2 decimal places: divide integers"),
         (Day(), INSTANTS, "does not hold days (datetime64[D])"),
         (Day(), text("2026-07-04"), "does not hold days"),
         (Day(), NO_DAY, "is null"),
@@ -130,3 +158,12 @@ def test_run_column_is_no_column_of_its_own() -> None:
         entity.check(Table(entity, columns), "generate_x")
     with_run = Entity(name="x", key="id", columns={"id": Key()})
     with_run.check(Table(with_run, columns), "generate_x")
+
+
+@pytest.mark.parametrize("kind_of", [Text, Day, Instant, Number, Integer, Flag])
+def test_nulls_are_of_the_kind(kind_of: type[Kind]) -> None:
+    """A column of nulls of a nullable kind has no fault, and its values are None."""
+    kind = kind_of(nullable=True)
+    column = kind.nulls(2)
+    assert kind.fault(column) is None
+    assert values(column) == [None, None]

@@ -37,7 +37,7 @@ def test_the_type_of_a_module() -> None:
         "export interface Scenario {\n"
         '  scenario_id: "odd";\n'
         "  test_run_id: string;\n"
-        "  /** The key of each entity's first row. */\n"
+        "  /** The key of each entity's first row, and of all its rows where there are several. */\n"
         "  data: {\n"
         "    thing_id: string;\n"
         "  };\n"

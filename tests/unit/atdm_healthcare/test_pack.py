@@ -6,6 +6,7 @@ When a new version of the pack changes values on purpose, write the golden files
 """
 
 import json
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,8 +15,9 @@ import msgspec
 import pytest
 
 from atdm_core import Pack, generate, judge
-from atdm_core.testing import PackContract
+from atdm_core.testing import Mutation, PackContract
 from atdm_healthcare import PACK
+from tests.unit.atdm_healthcare.mutations import MUTATIONS
 from tests.unit.atdm_healthcare.plans import AS_OF, Row, make_plan, rows_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -33,6 +35,7 @@ class TestHealthcarePack(PackContract):
     """The pack keeps the contract that every pack keeps."""
 
     pack: ClassVar[Pack] = PACK
+    mutations: ClassVar[Sequence[Mutation]] = MUTATIONS
 
 
 SHOWN: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -81,27 +84,39 @@ SHOWN: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"member.status": INACTIVE, "eligibility.status": INACTIVE, "claim.status": "paid"},
         ["FR-010", "FR-011"],
     ),
+    "multi_claim_member": (
+        {
+            "member.status": ACTIVE,
+            "eligibility.status": ACTIVE,
+            "claim.status": "denied",
+            "claim.procedure_code": "00000",
+            "claim.denial_reason": "invalid_procedure_code",
+        },
+        ["FR-001", "FR-010", "FR-011"],
+    ),
 }
 """What the contract's table says that each scenario shows, and the requirements it is linked to."""
 
-INSIDE = {"active_member_clean", "claim_denial_active_member", "out_of_network_pending_claim"}
+INSIDE = {"active_member_clean", "claim_denial_active_member", "out_of_network_pending_claim", "multi_claim_member"}
+ENTITIES = ("plan", "provider", "member", "eligibility", "claim")
+SEVERAL = {"multi_claim_member": {"member": 3, "eligibility": 3, "claim": 2}}
+"""Where a scenario makes more than one row of an entity."""
 LAST_YEAR = {"expired_eligibility", "inactive_member_with_history"}
 
 
 def test_the_scenarios_are_those_of_the_contract() -> None:
-    """The pack has the contract's five scenarios and no other, each in one of the two windows."""
+    """The pack has the contract's five scenarios, one of several rows and no other, each in one of the two windows."""
     assert set(PACK.scenarios) == set(SHOWN) == INSIDE | LAST_YEAR
 
 
 @pytest.mark.parametrize("scenario_id", SHOWN)
 def test_each_scenario_shows_what_it_promises(scenario_id: str) -> None:
-    """A scenario makes one row of each of five entities, with the values that the contract's table names."""
+    """A scenario makes rows of five entities, the first of each with the values that the contract's table names."""
     shown, requirements = SHOWN[scenario_id]
     for seed in range(20):
         records = rows_of(make_plan(scenario_id, seed=seed))
-        assert {name: len(rows) for name, rows in records.items()} == dict.fromkeys(
-            ["plan", "provider", "member", "eligibility", "claim"], 1
-        )
+        counts = {name: len(rows) for name, rows in records.items()}
+        assert counts == {**dict.fromkeys(ENTITIES, 1), **SEVERAL.get(scenario_id, {})}
         for name, value in shown.items():
             entity, column = name.split(".")
             assert records[entity][0][column] == value
@@ -140,6 +155,24 @@ def test_expired_windows_ended_last_year(scenario_id: str, as_of: date) -> None:
         assert eligibility["effective_from"] < eligibility["effective_to"]
         assert eligibility["effective_to"].year == as_of.year - 1
         assert eligibility["effective_to"] < claim["submitted_at"].date()
+
+
+def test_a_member_has_several_claims_and_dependents() -> None:
+    """A denied and a pending claim are the member's, and two dependents on the same plan have a window of their own."""
+    plan = make_plan("multi_claim_member")
+    bundle = generate(PACK, plan, "run")
+    records = bundle.records()
+    assert [row["status"] for row in records["claim"]] == ["denied", "pending"]
+    assert {row["member_id"] for row in records["claim"]} == {"m-run"}
+    assert [row["member_id"] for row in records["member"]] == ["m-run", "m-run-1", "m-run-2"]
+    assert {row["plan_id"] for row in records["member"]} == {"plan-run"}
+    assert [row["member_id"] for row in records["eligibility"]] == ["m-run", "m-run-1", "m-run-2"]
+    assert bundle.data() == {
+        **bundle.keys(),
+        "member_ids": ["m-run", "m-run-1", "m-run-2"],
+        "eligibility_ids": ["elig-run", "elig-run-1", "elig-run-2"],
+        "claim_ids": ["claim-run", "claim-run-1"],
+    }
 
 
 def values_of(scenario_id: str) -> Any:

@@ -39,3 +39,10 @@ def test_secrets_stay_out_of_logs() -> None:
 
     assert "secret" not in text
     assert "s3cret" not in text
+
+
+def test_an_unknown_source_of_the_schema_is_refused() -> None:
+    """The tables come from migrations or from the database, and from nowhere else."""
+    assert Settings.from_environment(ENOUGH | {"TARGET_SCHEMA": "database"}).schema_from == "database"
+    with pytest.raises(SettingsError, match="TARGET_SCHEMA is 'public'; set it to 'migrations' or 'database'"):
+        Settings.from_environment(ENOUGH | {"TARGET_SCHEMA": "public"})

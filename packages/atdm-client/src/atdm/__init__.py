@@ -2,7 +2,13 @@
 
 from typing import TYPE_CHECKING, cast
 
-from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnexpectedAnswer, AtdmUnreachable
+from atdm.errors import (
+    AtdmClientError,
+    AtdmExampleStale,
+    AtdmSettingsError,
+    AtdmUnexpectedAnswer,
+    AtdmUnreachable,
+)
 
 if TYPE_CHECKING:
     from atdm.client import AsyncAtdmClient, AtdmClient
@@ -13,6 +19,7 @@ __all__ = [
     "AsyncAtdmClient",
     "AtdmClient",
     "AtdmClientError",
+    "AtdmExampleStale",
     "AtdmSettingsError",
     "AtdmUnexpectedAnswer",
     "AtdmUnreachable",

@@ -2,6 +2,8 @@
 
 Commands that work without the API come from other packages, by entry point.
 
+It has more than 400 lines because each command's help stands beside it, and all share one session.
+
 Exit codes: 0 done, 1 the API refused, 2 usage (arguments, settings), 3 the API cannot be reached, 130 interrupted.
 """
 
@@ -26,6 +28,8 @@ from atdm.contract import PackList, RunStatus
 from atdm.digests import compare_digests, read_digests
 from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnreachable
 from atdm.other_commands import add_commands_of_others
+from atdm.replay import example_of_run, read_example
+from atdm.replay import replay as replay_example
 
 __all__ = ["app", "main"]
 
@@ -152,6 +156,26 @@ def request(
             return_records=records,
             idempotency_key=idempotency_key,
         )
+    trail = session.client.audit_url(answer["test_run_id"])
+    session.show(answer, lambda console, run: display.scenario(console, run, trail))
+
+
+@app.command(help_epilogue="Example:  atdm replay .atdm/examples/test_denied_claims.json")
+def replay(example: str, /, *, session: InSession) -> None:
+    """Seed the data of an earlier run again, or of an example that a property test kept.
+
+    Nothing is written when it would be other data than it was: where the pack has another version, or makes other
+    values of the same seed.
+
+    Parameters
+    ----------
+    example
+        The file of the example, or the id of the run.
+    """
+    with session.waiting(f"replaying {example}") as client:
+        file = Path(example)
+        kept = read_example(file) if file.suffix or file.exists() else example_of_run(client, example)
+        answer = replay_example(client, kept)
     trail = session.client.audit_url(answer["test_run_id"])
     session.show(answer, lambda console, run: display.scenario(console, run, trail))
 

@@ -82,7 +82,8 @@ class Cleanup(TypedDict):
 class ScenarioAnswer(TypedDict):
     """The answer to a scenario request.
 
-    `data` maps the name of each entity's key (`claim_id`, …) to the key of its first row, `records` tables to rows.
+    `data` maps the name of each entity's key (`claim_id`, …) to the key of its first row and, where there are several
+    rows, the name with an s (`claim_ids`) to the keys of all. `records` maps tables to rows.
     `audit_head` is the hash (hex) at which the trail stood, worth keeping as a checkpoint.
     """
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from typing import cast
 
 from rich.console import Console
 from rich.table import Table
@@ -230,6 +231,8 @@ def _print_fact(console: Console, name: str, value: str) -> None:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, cast("list[object]", value)))
     return "-" if value is None else str(value)
 
 

@@ -3,7 +3,8 @@
     AtdmClientError             raised itself when the API answered and refused
     ├── AtdmUnreachable         no answer came: nothing listens there, too slow, the connection broke
     ├── AtdmUnexpectedAnswer    an answer came, but not one of the ATDM API (a proxy's page, another service)
-    └── AtdmSettingsError       the address or the token could not be read; nothing was sent
+    ├── AtdmSettingsError       the address, the token or a file could not be read; nothing was sent
+    └── AtdmExampleStale        an example would not be the same data any more; nothing was written
 
 `code` is the stable name that programs branch on; `str(error)` is one line for people.
 """
@@ -11,7 +12,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-__all__ = ["AtdmClientError", "AtdmSettingsError", "AtdmUnexpectedAnswer", "AtdmUnreachable"]
+__all__ = ["AtdmClientError", "AtdmExampleStale", "AtdmSettingsError", "AtdmUnexpectedAnswer", "AtdmUnreachable"]
 
 
 class AtdmClientError(Exception):
@@ -81,6 +82,13 @@ class AtdmSettingsError(AtdmClientError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="INVALID_SETTINGS")
+
+
+class AtdmExampleStale(AtdmClientError):
+    """An example that was kept would not be the same data any more; nothing was written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="EXAMPLE_STALE")
 
 
 def _parts(value: object) -> list[object]:

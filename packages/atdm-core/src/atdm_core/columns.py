@@ -2,7 +2,8 @@
 
 A column is one of four things, all of one length n:
 
-- a numpy array: `datetime64[D]` for days, `datetime64[s]` for instants (UTC), `int64`, `float64`, `bool`;
+- a numpy array: `datetime64[D]` for days, `datetime64[s]` for instants (UTC), `int64`, `bool`, or `float64`, where
+  NaN is null;
 - `Coded`: text of few distinct values, as integer codes into a `Pool` (a null is a pool entry);
 - `Keys`: primary keys and references to them, as a stem and ordinals; the text exists on demand only;
 - `Joined`: text put together from other columns and literals, on demand only.
@@ -190,6 +191,8 @@ def values(column: Column) -> list[Any]:
         case _ if column.dtype.kind == "M" and np.datetime_data(column.dtype)[0] != "D":
             instants: list[datetime | None] = column.astype("datetime64[us]").tolist()
             return [instant and instant.replace(tzinfo=UTC) for instant in instants]
+        case _ if column.dtype.kind == "f":
+            return [None if number != number else number for number in column.tolist()]  # noqa: PLR0124 - NaN is null
         case _:
             return column.tolist()
 

@@ -40,7 +40,7 @@ from atdm_core.protocols import (
 )
 from atdm_core.recovery import GRACE, Recovery
 from atdm_core.registry import Registry
-from atdm_core.run import Run
+from atdm_core.run import Run, keys_made, put_keys
 from atdm_core.values import (
     Bundle,
     Caller,
@@ -294,7 +294,14 @@ class Engine:
             cleanup_token=cleanup_token(self._server_key, run_id),
             expires_at=expiry_of(trail.events),
         )
-        return msgspec.structs.replace(outcome, cleanup=cleanup, audit_head=head.hex())
+        keys = keys_made(trail.events)
+        return msgspec.structs.replace(
+            outcome,
+            data=put_keys(outcome.data, keys),
+            records=put_keys(outcome.records, keys),
+            cleanup=cleanup,
+            audit_head=head.hex(),
+        )
 
     @contextmanager
     def _live(self, run_id: str) -> Generator[None]:

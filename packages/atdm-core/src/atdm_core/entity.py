@@ -4,6 +4,7 @@ A kind looks at a whole column and says what is wrong with it, or None. Text is 
 row, so the check costs the same for one row and for a million.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -12,14 +13,27 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 import numpy as np
 
-from atdm_core.columns import Coded, Column, Joined, Keys, Pool, take, values
+from atdm_core.columns import Coded, Column, Joined, Keys, Pool, constant, take, values
 from atdm_core.errors import GeneratorFailed
 from atdm_core.lifelike import lifelike_shape
 
 if TYPE_CHECKING:
     from atdm_core.table import Table
 
-__all__ = ["Day", "Entity", "FakeText", "Flag", "Instant", "Integer", "Key", "Kind", "OneOf", "Ref", "Text"]
+__all__ = [
+    "Day",
+    "Entity",
+    "FakeText",
+    "Flag",
+    "Instant",
+    "Integer",
+    "Key",
+    "Kind",
+    "Number",
+    "OneOf",
+    "Ref",
+    "Text",
+]
 
 SAMPLED_ROWS = 32  # of a joined column, whose texts are not known one by one
 
@@ -32,6 +46,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     def fault(self, column: Column) -> str | None:
         """What is wrong with the column, as the end of a sentence, or None."""
         raise NotImplementedError
+
+    def nulls(self, rows: int) -> Column:
+        """A column of nulls, in the form that this kind's values have."""
+        return constant(None, rows)
 
 
 class Text(Kind, frozen=True):
@@ -106,7 +124,7 @@ class OneOf(Text, frozen=True):
 
 
 class Key(Kind, frozen=True):
-    """The primary key."""
+    """The primary key, or another text that no two rows may share: of the run, and never of the seed."""
 
     def fault(self, column: Column) -> str | None:
         """See `Kind.fault`."""
@@ -134,6 +152,10 @@ class Day(Kind, frozen=True):
         """See `Kind.fault`."""
         return _fault_of_dates(self, column, "D", "days")
 
+    def nulls(self, rows: int) -> Column:
+        """See `Kind.nulls`."""
+        return np.full(rows, np.datetime64("NaT", "D"))
+
 
 class Instant(Kind, frozen=True):
     """A point in time, UTC, in whole seconds."""
@@ -141,6 +163,10 @@ class Instant(Kind, frozen=True):
     def fault(self, column: Column) -> str | None:
         """See `Kind.fault`."""
         return _fault_of_dates(self, column, "s", "instants")
+
+    def nulls(self, rows: int) -> Column:
+        """See `Kind.nulls`."""
+        return np.full(rows, np.datetime64("NaT", "s"))
 
 
 class Integer(Kind, frozen=True):
@@ -151,6 +177,8 @@ class Integer(Kind, frozen=True):
 
     def fault(self, column: Column) -> str | None:
         """See `Kind.fault`."""
+        if _only_nulls(column):
+            return None if self.nullable else "is null"
         if not isinstance(column, np.ndarray) or column.dtype.kind not in "iu":
             return "does not hold integers"
         if len(column) and not (self.low <= column.min() and column.max() <= self.high):
@@ -158,11 +186,38 @@ class Integer(Kind, frozen=True):
         return None
 
 
+class Number(Kind, frozen=True):
+    """A number from `low` to `high`, both included. `places`: its decimal places, at most. NaN stands for null."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    places: int | None = None
+
+    def fault(self, column: Column) -> str | None:
+        """See `Kind.fault`."""
+        if not isinstance(column, np.ndarray) or column.dtype.kind != "f":
+            return "does not hold numbers (float64)"
+        null = np.isnan(column)
+        if null.any() and not self.nullable:
+            return "is null"
+        told = column[~null]
+        if not np.isfinite(told).all() or (told < self.low).any() or (told > self.high).any():
+            return f"holds numbers outside {self.low} to {self.high}"
+        exact = self.places is None or np.array_equal(np.round(told, self.places), told)
+        return None if exact else f"holds numbers of more than {self.places} decimal places: divide integers"
+
+    def nulls(self, rows: int) -> Column:
+        """See `Kind.nulls`."""
+        return np.full(rows, np.nan)
+
+
 class Flag(Kind, frozen=True):
     """True or false."""
 
     def fault(self, column: Column) -> str | None:
         """See `Kind.fault`."""
+        if _only_nulls(column):
+            return None if self.nullable else "is null"
         return None if isinstance(column, np.ndarray) and column.dtype.kind == "b" else "does not hold booleans"
 
 
@@ -211,6 +266,10 @@ def _all_carry(marker: str, pool: Pool) -> bool:
 @lru_cache(maxsize=4096)
 def _fault_of_pool(kind: Text, pool: Pool) -> str | None:
     return kind.fault_of_texts(pool.values)
+
+
+def _only_nulls(column: Column) -> bool:
+    return isinstance(column, Coded) and column.pool.values == (None,)
 
 
 def _fault_of_dates(kind: Kind, column: Column, unit: str, name: str) -> str | None:

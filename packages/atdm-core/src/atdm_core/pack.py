@@ -9,7 +9,7 @@ from msgspec import Struct
 from atdm_core.columns import Coded, Column, Joined, Keys, constant
 from atdm_core.constraint import Constraint, check_constraints
 from atdm_core.draw import Draw, SeededSource, Source
-from atdm_core.entity import Entity
+from atdm_core.entity import Entity, Kind
 from atdm_core.errors import PackInvalid, RequestError, ScenarioInvalid, ScenarioNotFound
 from atdm_core.protocols import Validator
 from atdm_core.rules import ReferenceRule, Rule
@@ -149,7 +149,7 @@ def judge(pack: Pack, plan: Plan, bundle: Bundle) -> tuple[Finding, ...]:
 def _table(generator: Generator, entity: Entity, draw: Draw, run_id: str) -> Table:
     made = generator.function(draw)
     rows = len(draw)
-    columns = {name: _column(made[name], rows) for name in entity.columns if name in made}
+    columns = {name: _column(made[name], rows, kind) for name, kind in entity.columns.items() if name in made}
     columns |= {name: _column(value, rows) for name, value in made.items() if name not in entity.columns}
     if entity.run_column:
         columns[entity.run_column] = constant(run_id, rows)
@@ -158,7 +158,9 @@ def _table(generator: Generator, entity: Entity, draw: Draw, run_id: str) -> Tab
     return table
 
 
-def _column(value: Any, rows: int) -> Column:
+def _column(value: Any, rows: int, kind: Kind | None = None) -> Column:
+    if value is None:
+        return constant(None, rows) if kind is None else kind.nulls(rows)
     return value if isinstance(value, (Coded, Keys, Joined)) or hasattr(value, "dtype") else constant(value, rows)
 
 

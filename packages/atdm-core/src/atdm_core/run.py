@@ -17,6 +17,7 @@ from atdm_core.values import (
     CatalogRow,
     Claim,
     Cleanup,
+    Event,
     Finding,
     FixturePaths,
     Outcome,
@@ -25,7 +26,7 @@ from atdm_core.values import (
     SeedReceipt,
 )
 
-__all__ = ["Run"]
+__all__ = ["Run", "keys_made", "put_keys"]
 
 
 class Run:
@@ -47,6 +48,7 @@ class Run:
         self.plan: Plan
         self.expires_at: datetime | None = None
         self.row_counts: Mapping[str, int] = {}
+        self.keys: Mapping[str, Any] = {}
         self.trail = Trail(self.id, clock)
         self._clock = clock
         self._record(
@@ -81,8 +83,9 @@ class Run:
             return
         self.expires_at = receipt.expires_at
         self.row_counts = receipt.row_counts
+        self.keys = receipt.keys
         created = [
-            {"table_name": name, "primary_key": row[table.entity.key]}
+            {"table_name": name, "primary_key": put_keys(row[table.entity.key], receipt.keys)}
             for name, table in bundle.whole().items()
             for row in table.rows()
         ]
@@ -91,6 +94,8 @@ class Run:
             "records_created": created,
             "expires_at": receipt.expires_at,
         }
+        if receipt.keys:
+            outputs["keys"] = dict(receipt.keys)
         self._record("seed_completed", outputs=outputs)
 
     def failed(self, error: BaseException) -> None:
@@ -116,13 +121,13 @@ class Run:
             request_id=self.request_id,
             test_run_id=self.id,
             status="ready",
-            data=bundle.keys(),
+            data=put_keys(bundle.data(), self.keys),
             fixtures=fixtures,
             cleanup=Cleanup(self.token, f"/test-data/runs/{self.id}/reset", self.expires_at),
             seed=self.seed,
             as_of=self.as_of,
             audit_head="",
-            records=bundle.records() if self.request.delivery.return_records else msgspec.UNSET,
+            records=put_keys(bundle.records(), self.keys) if self.request.delivery.return_records else msgspec.UNSET,
         )
 
     def catalog_row(self, outcome: Outcome | None = None) -> CatalogRow:
@@ -167,3 +172,26 @@ class Run:
 
     def _record(self, action: str, **event: Any) -> None:
         self.trail.record(action, invoker=self.caller.invoker, **event)
+
+
+def put_keys(value: Any, keys: Mapping[str, Any]) -> Any:
+    """The value with the real `keys` of a `SeedReceipt` in place of symbolic ones, in mappings and sequences too."""
+    if not keys:
+        return value
+    match value:
+        case str():
+            return keys.get(value, value)
+        case Mapping():
+            return {name: put_keys(held, keys) for name, held in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        case list() | tuple():
+            return [put_keys(held, keys) for held in value]  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return value
+
+
+def keys_made(events: Sequence[Event]) -> Mapping[str, Any]:
+    """The real keys by their symbols, as a run's trail tells them."""
+    for event in events:
+        if event.action == "seed_completed" and "keys" in event.outputs:
+            return event.outputs["keys"]
+    return {}

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from atdm_core.entity import Day, Entity, Flag, Instant, Integer, Key, Kind, OneOf, Ref, Text
+from atdm_core.entity import Day, Entity, Flag, Instant, Integer, Key, Kind, Number, OneOf, Ref, Text
 
 __all__ = ["typescript_module"]
 
@@ -26,15 +26,15 @@ def typescript_module(content: Mapping[str, Any], entities: Iterable[Entity]) ->
     members = [
         f"  scenario_id: {_quoted(content['scenario_id'])};",
         "  test_run_id: string;",
-        "  /** The key of each entity's first row. */",
-        f"  data: {_object(dict.fromkeys(content['data'], 'string'), '  ')};",
+        "  /** The key of each entity's first row, and of all its rows where there are several. */",
+        f"  data: {_object({name: _type_of_keys(keys) for name, keys in content['data'].items()}, '  ')};",
         "  /** How to take the run back. */",
         "  cleanup: { cleanup_token: string; endpoint: string; expires_at: string | null };",
     ]
     rows = ""
     if "records" in content:
         rows = "/** The rows of a table; there is always a first one. */\nexport type Rows<Row> = [Row, ...Row[]];\n\n"
-        tables = {entity.name: f"Rows<{_row(entity)}>" for entity in entities}
+        tables = {entity.name: f"Rows<{_row(entity, content['records'][entity.name])}>" for entity in entities}
         members += ["  /** The rows by table. */", f"  records: {_object(tables, '  ')};"]
     return (
         "/** Test data of one run, made by ATDM. */\n\n"
@@ -45,8 +45,20 @@ def typescript_module(content: Mapping[str, Any], entities: Iterable[Entity]) ->
     )
 
 
-def _row(entity: Entity) -> str:
+def _type_of_keys(keys: str | int | list[str | int]) -> str:
+    """A scenario makes as many rows in every run, so the type is the same for all of them."""
+    return f"[{', '.join(map(_type_of_key, keys))}]" if isinstance(keys, list) else _type_of_key(keys)
+
+
+def _type_of_key(key: str | int) -> str:
+    return "number" if isinstance(key, int) else "string"
+
+
+def _row(entity: Entity, rows: Iterable[Mapping[str, Any]]) -> str:
     columns = {name: _type(kind) for name, kind in entity.columns.items()}
+    for name, kind in entity.columns.items():
+        if isinstance(kind, (Key, Ref)) and any(isinstance(row[name], int) for row in rows):
+            columns[name] = columns[name].replace("string", "number")  # a key that the database made
     if entity.run_column is not None:
         columns.setdefault(entity.run_column, "string")
     return _object(columns, "    ")
@@ -64,7 +76,7 @@ def _type(kind: Kind) -> str:
             type_ = " | ".join(map(_quoted, kind.allowed)) or "never"
         case Text() | Key() | Ref() | Day() | Instant():
             type_ = "string"
-        case Integer():
+        case Integer() | Number():
             type_ = "number"
         case Flag():
             type_ = "boolean"

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct, field
 
+from atdm_core.columns import values
 from atdm_core.draw import LARGEST_SEED
 from atdm_core.errors import InvalidRequest
 from atdm_core.table import Table
@@ -135,6 +136,14 @@ class Bundle(Struct, frozen=True):
             table.entity.key: table.take(first).rows()[0][table.entity.key]  # pyright: ignore[reportArgumentType]
             for table in (tables[0] for tables in self.tables.values())
         }
+
+    def data(self) -> dict[str, str | list[str]]:
+        """`keys()`, and where an entity has several rows also all their keys: `claim_id`, then `claim_ids`."""
+        told: dict[str, str | list[str]] = dict(self.keys())
+        for table in self.whole().values():
+            if len(table) > 1:
+                told[f"{table.entity.key}s"] = values(table.key_column)
+        return told
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from target_healthcare.baseline.ahead import work_ahead
 from target_healthcare.baseline.frames import Done, Start, TableEnd, TableStart, read_batches, write_batch, write_frame
 from target_healthcare.baseline.rows import Column, arrow_schema, read_csv, write_csv
 from target_healthcare.errors import ConstraintViolated, RowsReferenced
-from target_healthcare.ledger import BURY_ALL, LOCK_ALONE, WRITER_LOCK
+from target_healthcare.ledger import BURY_ALL, FORGET_ALL, LOCK_ALONE, WRITER_LOCK
 from target_healthcare.queries import read_queries
 from target_healthcare.schema import Schema
 
@@ -139,6 +139,7 @@ class Database:
             with connection.transaction():
                 connection.execute(LOCK_ALONE, [WRITER_LOCK])
                 buried = connection.execute(BURY_ALL)
+                connection.execute(FORGET_ALL)
                 self._lock(connection, sql.SQL("ACCESS EXCLUSIVE"))
                 put_back = self._make_way(connection)
                 counts = dict.fromkeys(self._names, 0) | _load(connection, shapes, batches)

@@ -11,6 +11,7 @@ from target_healthcare.ledger.bundle import (
 )
 from target_healthcare.ledger.runs import (
     BURY_ALL,
+    FORGET_ALL,
     LOCK_ALONE,
     WRITER_LOCK,
     DeleteAllAnswer,
@@ -26,6 +27,7 @@ from target_healthcare.ledger.runs import (
 
 __all__ = [
     "BURY_ALL",
+    "FORGET_ALL",
     "LOCK_ALONE",
     "RUN_ID_FORM",
     "WRITER_LOCK",

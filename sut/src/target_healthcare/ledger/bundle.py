@@ -64,7 +64,7 @@ def read_rows(schema: Schema, run_id: str, tables: Mapping[str, msgspec.Raw]) ->
     Raises `UnknownTable`, `UnknownColumn`, `InvalidValue` (a row that is not this run's) or `InvalidRequest`.
     """
     for name in tables:
-        if name not in schema.by_name or schema.by_name[name].run_column is None:
+        if name not in schema.by_name or not schema.by_name[name].takes_runs:
             known = [table.name for table in schema.run_tables]
             raise UnknownTable(
                 f"no table '{name}' takes rows of runs; known: {', '.join(known)}", table=name, tables=known
@@ -93,7 +93,8 @@ def _check_table(table: Table, run_id: str, text: msgspec.Raw) -> TableRows:
                 f"row {index} of '{table.name}' has other columns than row 0; give every row the same",
                 table=table.name,
             )
-        _check_run(table, run_id, index, row)
+        if table.run_column is not None:
+            _check_run(table, run_id, index, row)
     ordered = tuple(name for name in table.column_names if name in columns)
     return TableRows(table.name, ordered, bytes(text).decode(), len(rows))
 

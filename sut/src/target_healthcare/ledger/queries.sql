@@ -8,8 +8,8 @@ SELECT pg_advisory_xact_lock_shared($1::bigint)
 SELECT pg_advisory_xact_lock($1::bigint)
 
 -- name: record_seed
-INSERT INTO atdm_run (run_id, bundle_sha, state, expires_at)
-VALUES ($1, $2, 'seeded', now() + make_interval(secs => $3::float8))
+INSERT INTO atdm_run (run_id, bundle_sha, state, expires_at, keys)
+VALUES ($1, $2, 'seeded', now() + make_interval(secs => $3::float8), $4::jsonb)
 RETURNING expires_at
 
 -- name: check_deferred
@@ -18,7 +18,7 @@ RETURNING expires_at
 SET CONSTRAINTS ALL IMMEDIATE
 
 -- name: find_seed
-SELECT bundle_sha, state, expires_at FROM atdm_run WHERE run_id = $1
+SELECT bundle_sha, state, expires_at, keys FROM atdm_run WHERE run_id = $1
 
 -- name: bury_unknown
 -- Waits for a seed of the same run that is still under way. One row written: the run was unknown until now.
@@ -26,7 +26,7 @@ INSERT INTO atdm_run (run_id, state) VALUES ($1, 'deleted') ON CONFLICT (run_id)
 
 -- name: bury_seeded
 -- One row written: the run was seeded until now.
-UPDATE atdm_run SET state = 'deleted' WHERE run_id = $1 AND state = 'seeded'
+UPDATE atdm_run SET state = 'deleted', keys = NULL WHERE run_id = $1 AND state = 'seeded'
 
 -- name: lock_expired
 -- No row: the run is not seeded, its time is not up, or somebody else has it in hand.
@@ -45,7 +45,22 @@ SELECT (SELECT expires_at FROM extended) FROM atdm_run WHERE run_id = $1
 
 -- name: bury_all
 -- Its rows written are the runs that were seeded until now.
-UPDATE atdm_run SET state = 'deleted' WHERE state = 'seeded'
+UPDATE atdm_run SET state = 'deleted', keys = NULL WHERE state = 'seeded'
+
+-- name: forget_all
+-- After a restore no row is the one that was written.
+DELETE FROM atdm_run_row
+
+-- name: find_key_maker
+-- The expression that makes a value of a key column: its own sequence or default, else the target's.
+SELECT CASE
+    WHEN attidentity <> '' THEN format('nextval(%L)', pg_get_serial_sequence(quote_ident($1::text), $2::text))
+    WHEN adbin IS NOT NULL THEN pg_get_expr(adbin, adrelid)
+    WHEN atttypid = 'uuid'::regtype THEN 'gen_random_uuid()'
+    ELSE 'nextval(''atdm_key'')'
+END
+FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE attrelid = quote_ident($1::text)::regclass AND attname = $2::text
 
 -- name: list_runs
 SELECT run_id, state, created_at, expires_at

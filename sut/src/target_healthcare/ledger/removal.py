@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 from target_healthcare.database import Connection
 from target_healthcare.errors import RowsReferenced
 from target_healthcare.ledger.residue import Key, Residue, ResidueRow, ResidueSearch
-from target_healthcare.removals import delete_rows, lock_rows, require_unreferenced
+from target_healthcare.removals import delete_rows, forget_rows, lock_rows, require_unreferenced
 from target_healthcare.schema import Schema
 
 
@@ -30,6 +30,7 @@ class Removal:
         self._others = tuple(table for table in schema.tables if table.foreign_keys)
         self._delete = delete_rows(self._tables, of_all=of_all)
         self._delete_with_residue = delete_rows(self._tables, self._others, of_all=of_all)
+        self._forget = forget_rows(of_all=of_all) if any(table.run_column is None for table in self._tables) else None
         self._locks = [lock_rows(table, of_all=of_all) for table in self._tables]
         self._silent = [
             (reference, require_unreferenced(reference.key, reference.child, reference.parent, of_all=of_all))
@@ -47,7 +48,9 @@ class Removal:
                 await connection.execute(lock, [run_id])
         for reference, check in self._silent:
             await connection.execute(check, reference.run_ids(run_id))
-        return await connection.execute(self._delete, self._run_ids(run_id))
+        deleted = await connection.execute(self._delete, self._run_ids(run_id))
+        await self._forget_rows(connection, run_id)
+        return deleted
 
     async def read(self, cursor: AsyncCursor[TupleRow]) -> Removed:
         """What the delete of a pipeline has done."""
@@ -66,7 +69,12 @@ class Removal:
             raise _forbidden(residue, run_id)
         places = chain.from_iterable(map(residue.places, self._others))
         cursor = await connection.execute(self._delete_with_residue, [*self._run_ids(run_id), *places])
+        await self._forget_rows(connection, run_id)
         return self._removed(await cursor.fetchall(), residue.told())
+
+    async def _forget_rows(self, connection: Connection, run_id: str | None) -> None:
+        if self._forget is not None:
+            await connection.execute(self._forget, [run_id])
 
     def _run_ids(self, run_id: str | None) -> list[str | None]:
         return [run_id] * len(self._tables)

@@ -66,12 +66,11 @@ class Reference:
         self.child = child
         self.parent = parent
         self.to_places = find_references_to_places(key, child, parent)
-        is_of_runs = parent.run_column is not None
-        self.to_run = find_references_to_run(key, child, parent, of_all=of_all) if is_of_runs else None
+        self.to_run = find_references_to_run(key, child, parent, of_all=of_all) if parent.takes_runs else None
 
     def run_ids(self, run_id: str | None) -> list[str | None]:
         """The parameters of a statement that compares parent and child with the run."""
-        return [run_id] * (1 if self.child.run_column is None else 2)
+        return [run_id] * (2 if self.child.takes_runs else 1)
 
 
 class ResidueSearch:

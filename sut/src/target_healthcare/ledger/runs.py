@@ -4,7 +4,7 @@ Autocommit is on, so the statements of a pipeline stand in one implicit transact
 and the first that fails undoes them all. Nothing is fetched inside: that would end the transaction early.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +15,14 @@ from psycopg.errors import UniqueViolation
 
 from target_healthcare.database import Connection, Pool
 from target_healthcare.errors import NotExpired, RunConflict, RunDeleted, RunNotFound
-from target_healthcare.ledger.bundle import SeedRequest, read_rows
+from target_healthcare.ledger.bundle import SeedRequest, TableRows, read_rows
 from target_healthcare.ledger.removal import Removal
 from target_healthcare.ledger.residue import Key, ResidueRow
+from target_healthcare.ledger.symbols import MadeKeys, RealKey, Symbols, make_keys
 from target_healthcare.queries import read_queries
-from target_healthcare.schema import Schema
+from target_healthcare.schema import Schema, has_circle
 from target_healthcare.sqlstates import REFERENCED, still_referenced
-from target_healthcare.statements import describe_run, insert_rows
+from target_healthcare.statements import Insert, describe_run, insert_rows, insert_together
 
 WRITER_LOCK: Final = 0x61746D_64617461
 """The advisory lock that seeds and deletes share; held exclusively, it keeps them all out."""
@@ -33,16 +34,18 @@ LOCK_ALONE: Final = _QUERIES["lock_alone"]
 """Take `WRITER_LOCK` exclusively until the transaction ends. Parameter: the lock."""
 BURY_ALL: Final = _QUERIES["bury_all"]
 """Put up the tombstone of every seeded run."""
+FORGET_ALL: Final = _QUERIES["forget_all"]
+"""Strike all rows off the ledger's table of rows."""
 _LEDGER_KEY: Final = "atdm_run_key"
 
 
 class SeedAnswer(msgspec.Struct, frozen=True):
-    """What a seed wrote. `keys` maps symbolic keys to the database's own, if it has made any."""
+    """What a seed wrote. `keys` maps the bundle's symbolic keys to the real ones."""
 
     run_id: str
     state: RunState
     row_counts: dict[str, int]
-    keys: dict[str, str]
+    keys: dict[str, RealKey]
     expires_at: datetime | None
 
 
@@ -111,6 +114,8 @@ class Ledger:
         self._of_run = Removal(schema)
         self._of_all = Removal(schema, of_all=True)
         self._describe = describe_run(schema.run_tables)
+        self._symbols = Symbols(schema)
+        self._has_circle = has_circle(schema.run_tables)
 
     async def seed(self, run_id: str, request: SeedRequest) -> tuple[SeedAnswer, bool]:
         """Write a bundle with its ledger entry, or nothing; tell whether this call wrote it.
@@ -119,19 +124,23 @@ class Ledger:
         """
         bundle = read_rows(self.schema, run_id, request.tables)
         counts = dict.fromkeys(request.tables, 0) | {part.table: part.count for part in bundle}
+        made = await self._make_keys(bundle)
+        inserts = list(self._inserts(run_id, bundle, made))  # before the transaction, for it may refuse
+        keys = {symbol: key for of_table in made.values() for symbol, key in of_table.items()}
         try:
             async with self.write() as connection:
-                entry = [run_id, request.bundle_sha, request.ttl_seconds]
+                told = msgspec.json.encode(keys).decode() if keys else None
+                entry = [run_id, request.bundle_sha, request.ttl_seconds, told]
                 recorded = await connection.execute(_QUERIES["record_seed"], entry)
-                for part in bundle:
-                    await connection.execute(insert_rows(part.table, part.columns), [part.rows, part.count])
+                for statement, parameters in inserts:
+                    await connection.execute(statement, parameters)
         except UniqueViolation as error:
             if error.diag.constraint_name != _LEDGER_KEY:
                 raise
-            expires_at = await self._find_same_seed(run_id, request.bundle_sha)
-            return SeedAnswer(run_id, "seeded", counts, {}, expires_at), False
+            expires_at, keys = await self._find_same_seed(run_id, request.bundle_sha)
+            return SeedAnswer(run_id, "seeded", counts, keys, expires_at), False
         ((expires_at,),) = await recorded.fetchall()
-        return SeedAnswer(run_id, "seeded", counts, {}, expires_at), True
+        return SeedAnswer(run_id, "seeded", counts, keys, expires_at), True
 
     async def delete(self, run_id: str) -> DeleteAnswer:
         """Bury the run and delete its rows, and rows of no run that refer to them; repeating it is harmless.
@@ -164,7 +173,7 @@ class Ledger:
                 removed = await self._of_run.delete_with_residue(connection, run_id)
                 return DeleteAnswer(run_id, "seeded", removed.counts, removed.keys, removed.residue)
             found = await (await connection.execute(_QUERIES["find_seed"], [run_id])).fetchone()
-        _, state, expires_at = found or (None, None, None)
+        _, state, expires_at, _ = found or (None, None, None, None)
         if state != "deleted" or expires_at is None:
             raise NotExpired(
                 f"the time of run '{run_id}' is not up, or somebody else is deleting it now; look again later",
@@ -248,19 +257,43 @@ class Ledger:
         except REFERENCED as error:
             raise still_referenced(error, run_id) from error
 
-    async def _find_same_seed(self, run_id: str, bundle_sha: str) -> datetime | None:
-        """The run id is taken: find out by whom, and return when that seed expires.
+    async def _make_keys(self, bundle: list[TableRows]) -> MadeKeys:
+        """Make the keys of a bundle's symbols, outside its transaction: a sequence takes nothing back anyway."""
+        symbols = self._symbols.find(bundle) if self._symbols else {}
+        if not symbols:
+            return {}
+        async with self.pool.connection() as connection:
+            return await make_keys(connection, _QUERIES["find_key_maker"], symbols)
+
+    def _inserts(self, run_id: str, bundle: list[TableRows], made: MadeKeys) -> Iterator[tuple[bytes, list[str | int]]]:
+        """The statements that write a bundle: one for each table, but one for all where tables refer in a circle."""
+        if self._symbols:
+            bundle = self._symbols.resolve(bundle, made)
+        tables = {part.table: self.schema.by_name[part.table] for part in bundle}
+        with_made_keys = {place.table for place in made}
+        is_circle = self._has_circle and has_circle(tables.values())
+        for group in [bundle] if is_circle else ([part] for part in bundle):
+            (first, *_) = group
+            if not is_circle and tables[first.table].run_column is not None and first.table not in with_made_keys:
+                yield insert_rows(first.table, first.columns), [first.rows, first.count]
+                continue
+            inserts = tuple(Insert(tables[p.table], p.columns, p.table in with_made_keys) for p in group)
+            values = (value for part in group for value in (part.rows, part.count))
+            yield insert_together(inserts), [run_id, *values]
+
+    async def _find_same_seed(self, run_id: str, bundle_sha: str) -> tuple[datetime | None, dict[str, RealKey]]:
+        """The run id is taken: find out by whom, and return when that seed expires and the keys it made.
 
         The other seed has committed, or the key would still be free.
         """
         async with self.pool.connection() as connection:
             cursor = await connection.execute(_QUERIES["find_seed"], [run_id])
-            ((known_sha, state, expires_at),) = await cursor.fetchall()
+            ((known_sha, state, expires_at, keys),) = await cursor.fetchall()
         if state == "deleted":
             raise RunDeleted(f"run '{run_id}' was deleted and cannot be seeded again; use a new run id")
         if known_sha != bundle_sha:
             raise RunConflict(f"run '{run_id}' was seeded with another bundle; use a new run id")
-        return expires_at
+        return expires_at, keys or {}
 
 
 def _unknown(run_id: str) -> RunNotFound:

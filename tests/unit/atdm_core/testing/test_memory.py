@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
-from atdm_core import Bundle, Pack, Target
+from atdm_core import Bundle, Pack, Table, Target
 from atdm_core.audit import Part
+from atdm_core.columns import constant
 from atdm_core.errors import SeedFailed, TrailConflict
 from atdm_core.protocols import Database
 from atdm_core.testing import MemoryLog, MemoryTarget, TargetContract
@@ -40,11 +42,49 @@ class TestMemoryTarget(TargetContract):
         """Turn the clock."""
         self.now += timedelta(seconds=1)
 
-    async def plant(self, target: Target, bundle: Bundle) -> tuple[str, Mapping[str, Any]]:
+    async def plant(self, target: Target, bundle: Bundle) -> tuple[str, Mapping[str, Any]] | None:
         """An order of nobody's, for a customer of the bundle."""
         order = {"order_id": "planted", "customer_id": bundle.keys()["customer_id"], "test_run_id": None}
         cast("MemoryTarget", target).tables["order"]["planted"] = order
         return "order", {"order_id": "planted"}
+
+
+class TestNumberedMemoryTarget(TestMemoryTarget):
+    """It keeps it too where it makes the keys itself."""
+
+    def open_target(self) -> Target:
+        """One whose customers and orders have numbers."""
+        self.now = datetime(2026, 7, 4, tzinfo=UTC)
+        return MemoryTarget(SHARED, numbered=("customer", "order"), now=lambda: self.now)
+
+    async def plant(self, target: Target, bundle: Bundle) -> None:
+        """Nothing: the bundle does not tell the numbers."""
+
+
+async def test_symbolic_keys_become_numbers() -> None:
+    """Rows of numbered entities get the next number, wherever the bundle refers to them, and the receipt tells it."""
+    target, bundle = MemoryTarget(SHARED, numbered=("customer",)), make_bundle()
+
+    receipt = await target.seed(bundle, None)
+
+    assert receipt.keys == {bundle.keys()["customer_id"]: 1}
+    assert set(target.tables["customer"]) == {1}
+    assert target.tables["order"][bundle.keys()["order_id"]]["customer_id"] == 1
+    assert (await target.seed(bundle, None)).keys == receipt.keys
+
+
+async def test_rows_without_a_run_column_are_remembered() -> None:
+    """A run takes back the rows that carry no run id, and leaves those that nobody seeded."""
+    target, (order, *_) = MemoryTarget(SHARED), make_bundle().tables["order"]
+    table = Table(replace(order.entity, run_column=None), {**order.columns, "customer_id": constant(None, len(order))})
+    own = {"order_id": "own", "customer_id": None}
+    target.tables["order"] = {"own": own}
+
+    await target.seed(Bundle("r", {"order": (table,)}), None)
+    deletion = await target.delete("r")
+
+    assert deletion.deleted_counts == {"order": len(order)}
+    assert target.tables["order"] == {"own": own}
 
 
 async def test_unknown_shared_row_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from atdm_core.testing.memory import MemoryBaselines, MemoryCatalog, MemoryClaims, MemoryLog
 from atdm_core.testing.memory_target import MemoryTarget
+from atdm_core.testing.mutation import Mutation, mutate, mutation
 from atdm_core.testing.pack_contract import PackContract
 from atdm_core.testing.target_contract import TargetContract
 
@@ -11,6 +12,9 @@ __all__ = [
     "MemoryClaims",
     "MemoryLog",
     "MemoryTarget",
+    "Mutation",
     "PackContract",
     "TargetContract",
+    "mutate",
+    "mutation",
 ]

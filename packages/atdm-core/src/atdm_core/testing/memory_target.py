@@ -1,9 +1,10 @@
 """A target that really does it, in memory: rows, a ledger with tombstones and times, foreign keys, a clock to turn."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import count
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -24,6 +25,7 @@ Places: TypeAlias = dict[tuple[str, Any], None]
 class _Run(msgspec.Struct, frozen=True):
     state: Literal["seeded", "deleted"]
     digest: str = ""
+    keys: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
     expires_at: datetime | None = None
 
 
@@ -31,19 +33,23 @@ class MemoryTarget:
     """A target whose tables are dictionaries. It keeps the whole contract, the tombstones included.
 
     `shared` holds the keys of reference rows that exist without a run, by entity; references to anything else that is
-    not there are refused, and so is a primary key that exists. `now` is its clock. Whoever puts a row without a run
-    into `tables` acts as the system under test.
+    not there are refused, and so is a primary key that exists. For the entities in `numbered` it makes integer keys
+    itself. `now` is its clock. Whoever puts a row without a run into `tables` acts as the system under test.
     """
 
     def __init__(
         self,
         shared: Mapping[str, Sequence[str]] | None = None,
         *,
+        numbered: Collection[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.tables: dict[str, dict[Any, dict[str, Any]]] = {}
         self.schema_version = "1"
         self._shared = {name: set(keys) for name, keys in (shared or {}).items()}
+        self.numbered = set(numbered)
+        self._numbers = count(1)
+        self._owners: dict[tuple[str, Any], str] = {}
         self._now = now
         self._ledger: dict[str, _Run] = {}
         self._entities: dict[str, Entity] = {}
@@ -59,13 +65,17 @@ class MemoryTarget:
             raise SeedFailed("another bundle was seeded under this run id", run_id=bundle.run_id, status=409)
         if run is None:
             self._check(bundle, records)
+            keys = self._make_keys(bundle, records)
             for name, table in bundle.whole().items():
                 self._entities[name] = table.entity
-                self.tables.setdefault(name, {}).update({row[table.entity.key]: row for row in records[name]})
+                rows = {row[table.entity.key]: row for row in self._with_keys(table.entity, records[name], keys)}
+                self.tables.setdefault(name, {}).update(rows)
+                if table.entity.run_column is None:
+                    self._owners |= {(name, key): bundle.run_id for key in rows}
             expires_at = None if ttl_seconds is None else self._in(ttl_seconds)
-            run = self._ledger[bundle.run_id] = _Run("seeded", digest, expires_at)
+            run = self._ledger[bundle.run_id] = _Run("seeded", digest, keys, expires_at)
         counts = {name: len(rows) for name, rows in records.items()}
-        return SeedReceipt(row_counts=counts, expires_at=run.expires_at)
+        return SeedReceipt(row_counts=counts, keys=run.keys, expires_at=run.expires_at)
 
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""
@@ -141,6 +151,7 @@ class MemoryTarget:
             rows: list[dict[str, Any]] = batch.to_pylist()
             tables[name] = {next(iter(row.values())): row for row in rows}
         self.tables = tables
+        self._owners = {}
         self._bury_all()
         return self.row_counts()
 
@@ -159,7 +170,9 @@ class MemoryTarget:
 
     def _remove(self, run_id: str | None) -> Deletion:
         """Delete the rows of a run, or of all, and those of no run that refer to them; the ledger stays as it is."""
-        mine = {(name, key): None for name, rows in self.tables.items() for key in rows if _is_of(rows[key], run_id)}
+        mine = {
+            (name, key): None for name, rows in self.tables.items() for key in rows if self._is_of(name, key, run_id)
+        }
         hanging = self._hanging(mine)
         residue = [self._residue(name, key, deleted=True) for name, key in hanging]
         counts = dict.fromkeys(self.tables, 0)
@@ -169,6 +182,7 @@ class MemoryTarget:
         for name, key in (*mine, *hanging):
             counts[name] += 1
             del self.tables[name][key]
+            self._owners.pop((name, key), None)
         told = {name: of_table[:KEYS_TOLD] for name, of_table in keys.items()}
         return Deletion(deleted_counts=counts, deleted_keys=told, residue=residue)
 
@@ -193,7 +207,27 @@ class MemoryTarget:
         return hanging
 
     def _has_run(self, name: str, key: Any) -> bool:
-        return _is_of(self.tables[name][key], None)
+        return self._is_of(name, key, None)
+
+    def _is_of(self, name: str, key: Any, run_id: str | None) -> bool:
+        """Whether a row is of this run; of any run, where there is no id."""
+        owner = self._owners.get((name, key)) or self.tables[name][key].get("test_run_id")
+        return owner is not None if run_id is None else owner == run_id
+
+    def _make_keys(self, bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+        return {
+            row[tables[0].entity.key]: next(self._numbers)
+            for name, tables in bundle.tables.items()
+            if name in self.numbered
+            for row in records[name]
+        }
+
+    def _with_keys(
+        self, entity: Entity, rows: Iterable[Mapping[str, Any]], keys: Mapping[str, int]
+    ) -> list[dict[str, Any]]:
+        symbolic = [column for column, parent in entity.refs().items() if parent in self.numbered]
+        symbolic += [entity.key] if entity.name in self.numbered else []
+        return [{**row, **{column: keys.get(row[column], row[column]) for column in symbolic}} for row in rows]
 
     def _referring_to(self, places: Places) -> Iterable[tuple[str, Any]]:
         for name, entity in self._entities.items():
@@ -230,12 +264,6 @@ class MemoryTarget:
                         status=422,
                         table=name,
                     )
-
-
-def _is_of(row: Mapping[str, Any], run_id: str | None) -> bool:
-    """Whether a row is of this run; of any run, where there is no id."""
-    owner = row.get("test_run_id")
-    return owner is not None if run_id is None else owner == run_id
 
 
 def _keys(bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]], entity: str) -> set[Any]:

@@ -1,23 +1,42 @@
 """The suite that every pack inherits."""
 
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from atdm_core.columns import values
-from atdm_core.entity import Entity
+from atdm_core.entity import Entity, Key
 from atdm_core.lifelike import lifelike_shape
 from atdm_core.pack import Pack, generate, judge
+from atdm_core.testing.mutation import Mutation, mutate
 from atdm_core.values import Bundle, Plan
+from atdm_core.violation import set_cell, ways_to_break
 
 __all__ = ["PackContract"]
 
 AS_OF = (date(2024, 2, 29), date(2025, 1, 1), date(2026, 7, 4), date(2027, 12, 31))
 
 
+class _Capture(Protocol):
+    """What pytest's `capsys` offers to whoever has something to print."""
+
+    def disabled(self) -> AbstractContextManager[None]:
+        """A block whose output is shown."""
+        ...
+
+
 class PackContract:
-    """Inherit it as a pytest class and name the pack: `class TestMyPack(PackContract): pack = PACK`."""
+    """Inherit it as a pytest class and name the pack: `class TestMyPack(PackContract): pack = PACK`.
+
+    `mutations` say what its validators must reject. A validator without any must at least be seen to reject what a
+    search finds to break it.
+    """
 
     pack: ClassVar[Pack]
+    mutations: ClassVar[Sequence[Mutation]] = ()
 
     def plan(self, scenario_id: str, *, seed: int = 7, as_of: date = AS_OF[2], **constraints: Any) -> Plan:
         """The plan of a scenario of the pack."""
@@ -61,18 +80,15 @@ class PackContract:
                     )
 
     def test_references_resolve(self) -> None:
-        """Every reference of a bundle is to a row that the bundle made before, or to a shared row."""
+        """Every reference of a bundle is null, or to a row of the bundle (itself, in a tree), or to a shared row."""
         for scenario_id in self.pack.scenarios:
-            made: dict[str, set[Any]] = {}
-            for entity, table in generate(self.pack, self.plan(scenario_id), "run").whole().items():
+            tables = generate(self.pack, self.plan(scenario_id), "run").whole()
+            made = {entity: set(values(table.key_column)) for entity, table in tables.items()}
+            for entity, table in tables.items():
                 for column, parent in table.entity.refs().items():
                     if not self._entity(parent).reference:
-                        assert set(values(table[column])) <= made.get(parent, set()), (
-                            scenario_id,
-                            entity,
-                            column,
-                        )
-                made[entity] = set(values(table.key_column))
+                        told = set(values(table[column])) - {None}
+                        assert told <= made.get(parent, set()), (scenario_id, entity, column)
 
     def test_nothing_looks_real(self) -> None:
         """No text of a thousand bundles could pass as a card, a social security number or a provider number."""
@@ -90,6 +106,44 @@ class PackContract:
                 if table.entity.run_column:
                     assert set(values(table[table.entity.run_column])) == {"run"}
 
+    def test_validators_reject_what_breaks_them(self, capsys: _Capture) -> None:
+        """Every validator rejects its mutations, on the bundles of every scenario; the kill rate is printed."""
+        mutants, killed, alive = Counter[str](), Counter[str](), list[str]()
+        for name, validator, dead in self._mutants():
+            mutants[validator] += 1
+            killed[validator] += dead
+            alive += [] if dead else [name]
+        with capsys.disabled():
+            for validator, number in mutants.items():
+                sys.stdout.write(f"\n{validator}: {killed[validator]} of {number} mutants killed")
+            total = mutants.total()
+            sys.stdout.write(
+                f"\n{self.pack.name}: kill rate {killed.total() / total:.0%} of {total}\n" if total else ""
+            )
+        untouched = set(self.pack.validators) - set(mutants)
+        assert not untouched, f"nothing was found that {sorted(untouched)} reject: name mutations"
+        assert not alive, alive
+
+    def _mutants(self) -> Iterator[tuple[str, str, bool]]:
+        """Each mutant's name, the validator that must reject it, and whether it does."""
+        for scenario_id in self.pack.scenarios:
+            for as_of in AS_OF:
+                bundle = generate(self.pack, self.plan(scenario_id, as_of=as_of), "run")
+                for each in self.mutations:
+                    dead = not self.pack.validators[each.validator].judge(mutate(bundle, each).whole()).ok
+                    yield f"{each.name} of {scenario_id} on {as_of}", each.validator, dead
+        for validator in set(self.pack.validators) - {each.validator for each in self.mutations}:
+            yield from self._found(validator)
+
+    def _found(self, validator: str) -> Iterator[tuple[str, str, bool]]:
+        for scenario_id in self.pack.scenarios:
+            for way in ways_to_break(self.pack, scenario_id, validator):
+                plan = self.pack.plan(scenario_id, way.constraints, seed=7, as_of=AS_OF[2])
+                bundle = generate(self.pack, plan, "run")
+                bundle = set_cell(bundle, way.cell) if way.cell else bundle
+                dead = not self.pack.validators[validator].judge(bundle.whole()).ok
+                yield f"{way} of {scenario_id}", validator, dead
+
     def _entity(self, name: str) -> Entity:
         return self.pack.entities[name]
 
@@ -101,6 +155,7 @@ def _values(bundle: Bundle) -> dict[str, list[dict[str, Any]]]:
             entity.key,
             entity.run_column,
             *(c for c, parent in entity.refs().items() if parent in entities),
+            *(c for c, kind in entity.columns.items() if isinstance(kind, Key)),
         }
         for name, entity in entities.items()
     }

@@ -39,6 +39,7 @@ class TargetContract(TargetStories):
             bundle = await self.make_bundle()
             first, second = await target.seed(bundle, None), await target.seed(bundle, None)
             assert first.row_counts == second.row_counts
+            assert first.keys == second.keys
             assert await self.held(target, bundle.run_id) == counts_of(bundle)
 
         self.tell(story)
@@ -118,9 +119,9 @@ class TargetContract(TargetStories):
 
         async def story(target: Target) -> None:
             bundle = await self.make_bundle()
-            await target.seed(bundle, None)
+            receipt = await target.seed(bundle, None)
             deletion = await target.delete(bundle.run_id)
-            assert {name: in_order(keys) for name, keys in deletion.deleted_keys.items()} == keys_of(bundle)
+            assert {name: in_order(keys) for name, keys in deletion.deleted_keys.items()} == keys_of(bundle, receipt)
             assert list(deletion.residue) == []
 
         self.tell(story)
@@ -130,12 +131,11 @@ class TargetContract(TargetStories):
 
         async def story(target: Target) -> None:
             mine = await self.make_bundle()
-            other, table = leaning_on(mine, await self.make_bundle())
-            await target.seed(mine, None)
-            await target.seed(other, None)
+            other, table = leaning_on(mine, await target.seed(mine, None), await self.make_bundle())
+            receipt = await target.seed(other, None)
             told = await self.find_in_the_way(target, mine.run_id)
             assert {(row["table"], row["deleted"]) for row in told} == {(table, False)}
-            assert in_order(row["key"] for row in told) == keys_of(other)[table]
+            assert in_order(row["key"] for row in told) == keys_of(other, receipt)[table]
             for bundle in (mine, other):
                 assert await self.held(target, bundle.run_id) == counts_of(bundle)
             for bundle in (other, mine):
@@ -148,12 +148,12 @@ class TargetContract(TargetStories):
 
         async def story(target: Target) -> None:
             bundle = await self.make_bundle()
-            await target.seed(bundle, None)
+            receipt = await target.seed(bundle, None)
             planted = await self.plant(target, bundle)
             deletion = await target.delete(bundle.run_id)
             told = [(row.table, row.key, row.reason, row.deleted) for row in deletion.residue]
             assert told == ([(*planted, "references", True)] if planted else [])
-            assert {name: in_order(keys) for name, keys in deletion.deleted_keys.items()} == keys_of(bundle)
+            assert {name: in_order(keys) for name, keys in deletion.deleted_keys.items()} == keys_of(bundle, receipt)
 
         self.tell(story)
 
@@ -174,14 +174,14 @@ class TargetContract(TargetStories):
 
         async def story(target: Target) -> None:
             mine, other = await self.make_bundle(), await self.make_bundle()
-            await target.seed(mine, 1)
+            receipt = await target.seed(mine, 1)
             await target.seed(other, 3600)
             await self.await_expiry(target, mine.run_id)
             assert other.run_id not in await target.expired(1000)
             first, second = await target.expire(mine.run_id), await target.expire(mine.run_id)
             assert first is not None
             assert (first.previous_state, nonzero(first.deleted_counts)) == ("seeded", counts_of(mine))
-            assert {name: in_order(keys) for name, keys in first.deleted_keys.items()} == keys_of(mine)
+            assert {name: in_order(keys) for name, keys in first.deleted_keys.items()} == keys_of(mine, receipt)
             assert second is not None
             assert (second.previous_state, nonzero(second.deleted_counts)) == ("deleted", {})
             assert mine.run_id not in await target.expired(1000)
@@ -314,8 +314,7 @@ class TargetContract(TargetStories):
 
         async def story(target: Target) -> None:
             mine = await self.make_bundle()
-            other, _ = leaning_on(mine, await self.make_bundle())
-            await target.seed(mine, None)
+            other, _ = leaning_on(mine, await target.seed(mine, None), await self.make_bundle())
             await target.seed(other, 3600)
             planted = await self.plant(target, mine)
             deletion = await self.open_database(target).delete_all()

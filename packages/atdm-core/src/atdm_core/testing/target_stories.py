@@ -10,8 +10,9 @@ from atdm_core.errors import ResetFailed, SeedFailed
 from atdm_core.ids import new_id
 from atdm_core.pack import Pack, generate
 from atdm_core.protocols import Database, Target
+from atdm_core.run import put_keys
 from atdm_core.table import Table
-from atdm_core.values import Bundle
+from atdm_core.values import Bundle, SeedReceipt
 
 __all__ = [
     "TargetStories",
@@ -115,10 +116,10 @@ def counts_of(bundle: Bundle) -> dict[str, int]:
     return {name: len(table) for name, table in bundle.whole().items()}
 
 
-def keys_of(bundle: Bundle) -> dict[str, list[Mapping[str, Any]]]:
-    """The keys of all rows, by table."""
+def keys_of(bundle: Bundle, receipt: SeedReceipt) -> dict[str, list[Mapping[str, Any]]]:
+    """The keys of all rows, by table, as the target has them."""
     return {
-        name: in_order({table.entity.key: row[table.entity.key]} for row in table.rows())
+        name: in_order({table.entity.key: put_keys(row[table.entity.key], receipt.keys)} for row in table.rows())
         for name, table in bundle.whole().items()
     }
 
@@ -142,8 +143,8 @@ def with_dangling_reference(bundle: Bundle) -> Bundle:
     return Bundle(bundle.run_id, {**bundle.tables, name: (broken,)})
 
 
-def leaning_on(bundle: Bundle, other: Bundle) -> tuple[Bundle, str]:
-    """The `other` bundle, with the rows of one table, which is named, referring to a row of `bundle`."""
+def leaning_on(bundle: Bundle, receipt: SeedReceipt, other: Bundle) -> tuple[Bundle, str]:
+    """The `other` bundle, with the rows of one table, which is named, referring to a row of `bundle`, as received."""
     name, column, parent = next(
         (name, column, parent)
         for name, tables in other.tables.items()
@@ -151,7 +152,7 @@ def leaning_on(bundle: Bundle, other: Bundle) -> tuple[Bundle, str]:
         if parent in bundle.tables
     )
     entity = bundle.tables[parent][0].entity
-    key = bundle.keys()[entity.key]
+    key = put_keys(bundle.keys()[entity.key], receipt.keys)
     tables = tuple(
         Table(table.entity, {**table.columns, column: constant(key, len(table))}) for table in other.tables[name]
     )

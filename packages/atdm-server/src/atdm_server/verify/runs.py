@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct, field
@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from atdm_core.audit import Trail
 from atdm_core.catalog import catalog_row
 from atdm_core.errors import TrailBroken
+from atdm_core.run import keys_made, put_keys
 from atdm_core.values import CatalogRow, Outcome
 from atdm_server.store.catalog import decode_row
 from atdm_server.store.objects import AUDIT
@@ -152,10 +153,16 @@ def _is_answer_of(trail: CheckedTrail, row: CatalogRow) -> bool:
         answer = msgspec.json.decode(row.answer, type=Outcome)
     except msgspec.DecodeError:
         return False
-    seeded = (entry.event.outputs for entry in trail.entries if entry.event.action == "seed_completed")
+    events = [entry.event for entry in trail.entries]
+    seeded = (event.outputs for event in events if event.action == "seed_completed")
     made = [record["primary_key"] for outputs in seeded for record in outputs.get("records_created", ())]
+    # The row is stored before the target tells which keys it made.
+    data: dict[str, Any] = put_keys(answer.data, keys_made(events))
+    keys: list[Any] = []
+    for value in data.values():
+        keys += value if isinstance(value, list) else [value]
     named = (answer.test_run_id, answer.seed, answer.as_of)
-    return named == (row.test_run_id, row.seed, row.as_of) and all(key in made for key in answer.data.values() if made)
+    return named == (row.test_run_id, row.seed, row.as_of) and all(key in made for key in keys if made)
 
 
 def _check_token(trail: CheckedTrail, row: CatalogRow | None, facts: Sequence[Fact]) -> None:

@@ -1,0 +1,289 @@
+"""Hypothesis strategies: the generators of a pack, with Hypothesis in the place of the seed.
+
+It comes with the extra `atdm-core[hypothesis]`.
+
+    @given(bundles("healthcare", "claim_denial_active_member", claim_status=...))
+    def test_something(bundle): ...
+
+A pack is named as it is installed, or given. A constraint may be a value, a strategy of values, or `...` for any that
+is allowed. Constraints that neither the call nor the scenario sets are free: those with a list of allowed values are
+drawn from it too. Everything shrinks: constraints to the first allowed value, columns to their lowest or first.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from functools import lru_cache
+from types import EllipsisType
+from typing import Any, Final, TypeAlias, TypeVar
+
+import numpy as np
+from hypothesis import reject
+from hypothesis import strategies as st
+
+from atdm_core.columns import Ints
+from atdm_core.constraint import Constraint, check_constraints
+from atdm_core.draw import LARGEST_SEED
+from atdm_core.errors import InvalidRequest
+from atdm_core.pack import Pack, generate
+from atdm_core.registry import Registry
+from atdm_core.values import Bundle, ConstraintValue, Plan, Request
+from atdm_core.violation import FARTHEST, PROBE_DAY, Way, broken_rules, set_cell, ways_to_break
+
+__all__ = ["DrawnBundle", "SearchedSource", "bundles", "constraints", "register_types", "requests"]
+
+RUN_ID: Final = "example"
+FIRST_DAY: Final = date(2000, 1, 1)
+# One draw where `st.dates` takes three, of which there are a thousand a second to be had.
+DAYS: Final = st.integers(0, (date(2099, 12, 31) - FIRST_DAY).days).map(lambda days: FIRST_DAY + timedelta(days))
+
+T = TypeVar("T")
+Wanted: TypeAlias = ConstraintValue | EllipsisType | st.SearchStrategy[Any]
+DrawValue: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
+
+
+class SearchedSource:
+    """Lets Hypothesis answer, so that what a generator makes can be searched and shrunk."""
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[int]], int]) -> None:
+        self._draw = draw
+
+    def below(self, bound: int, stream: str, rows: range) -> Ints:  # noqa: ARG002 - the protocol's signature
+        """See `Source.below`."""
+        below = _integers_below(bound)
+        return np.array([self._draw(below) for _ in rows], dtype=np.int64)
+
+
+class DrawnBundle(Bundle, frozen=True, kw_only=True):
+    """A bundle that Hypothesis drew: its plan, the constraints it was asked for with, and the cell that was changed.
+
+    The plan's seed means nothing here: the values are Hypothesis'.
+    """
+
+    plan: Plan
+    constraints: Mapping[str, ConstraintValue]
+    changed: str | None = None
+
+    def __repr__(self) -> str:
+        """Every row, one to a line: what a falsifying example shows."""
+        said = "".join(f", {name}={value!r}" for name, value in self.constraints.items())
+        lines = [f"bundle({self.plan.domain!r}, {self.plan.scenario_id!r}, as_of={self.plan.as_of}{said})"]
+        for name, table in self.whole().items():
+            for row in table.rows():
+                cells = (
+                    f"{column}={_shown(cell)}" for column, cell in row.items() if column != table.entity.run_column
+                )
+                lines.append(f"    {name}: {', '.join(cells)}")
+        if self.changed:
+            lines.append(f"    changed: {self.changed}")
+        return "\n".join(lines)
+
+
+def constraints(
+    pack: str | Pack, scenario: str | None = None, **wanted: Wanted
+) -> st.SearchStrategy[dict[str, ConstraintValue]]:
+    """What requests could set: `wanted`, and a value for every free constraint. Without a scenario all are free.
+
+    Validators may still refuse the combination. Raises `UnknownConstraint` or `InvalidConstraint` for a fixed value.
+    """
+    pack = _pack(pack)
+    asked, free = _split(pack, scenario, wanted)
+    return _composite(lambda draw: {**asked.drawn(draw), **free.drawn(draw)})
+
+
+def requests(
+    pack: str | Pack, scenario: str | None = None, *, as_of: date | None = None, **wanted: Wanted
+) -> st.SearchStrategy[Request]:
+    """Requests that the validators accept, of one scenario or of any, each with a seed: what a server can be sent.
+
+    `as_of` is the day they say; None lets the server take its own.
+    """
+    pack = _pack(pack)
+    if scenario is None:
+        return st.one_of([requests(pack, each, as_of=as_of, **wanted) for each in pack.scenarios])
+    asked, free = _split(pack, scenario, wanted)
+
+    def request(draw: DrawValue) -> Request:
+        seed = draw(_SEEDS)
+        chosen, rest = asked.drawn(draw), free.drawn(draw)
+
+        def accepted(values: dict[str, ConstraintValue]) -> Request | None:
+            plan = pack.plan(scenario, values, seed=seed, as_of=as_of or PROBE_DAY)
+            broken = broken_rules(pack, plan, generate(pack, plan, RUN_ID))
+            return None if broken else Request(scenario, pack.name, values, seed, as_of=as_of)
+
+        return _first(accepted, chosen, rest)
+
+    return _composite(request)
+
+
+def bundles(
+    pack: str | Pack,
+    scenario: str | None = None,
+    *,
+    violating: str | None = None,
+    as_of: date | st.SearchStrategy[date] = DAYS,
+    **wanted: Wanted,
+) -> st.SearchStrategy[DrawnBundle]:
+    """Bundles of one scenario, or of any, that its validators accept, or that break exactly the one named `violating`.
+
+    Raises `InvalidRequest` when the pack has no such validator, or nothing was found that breaks it alone.
+    """
+    pack = _pack(pack)
+    if scenario is None:
+        return _of_any_scenario(pack, violating, as_of, wanted)
+    asked, free = _split(pack, scenario, wanted)
+    ways = None if violating is None else st.sampled_from(_ways(pack, scenario, violating, wanted))
+    rules = [] if violating is None else [violating]
+
+    def bundle(draw: DrawValue) -> DrawnBundle:
+        way: Way = Way() if ways is None else draw(ways)
+        day: date = as_of if isinstance(as_of, date) else draw(as_of)
+        chosen, rest = asked.drawn(draw), free.drawn(draw)
+
+        def drawn(values: dict[str, ConstraintValue]) -> DrawnBundle | None:
+            plan = pack.plan(scenario, values, seed=0, as_of=day)
+            made = _changed(draw, way, generate(pack, plan, RUN_ID, source=SearchedSource(draw)))
+            if broken_rules(pack, plan, made, rules) != rules:
+                return None
+            changed = str(way.cell) if way.cell else None
+            return DrawnBundle(made.run_id, made.tables, plan=plan, constraints=values, changed=changed)
+
+        return _first(drawn, {**chosen, **way.constraints}, {**rest, **way.constraints})
+
+    return _composite(bundle)
+
+
+def register_types() -> None:
+    """Let `st.from_type` draw a `Bundle` or a `Request` of any installed pack; Hypothesis calls this when imported."""
+    st.register_type_strategy(Bundle, lambda _: _of_any_pack(bundles))
+    st.register_type_strategy(Request, lambda _: _of_any_pack(requests))
+
+
+def _pack(pack: str | Pack) -> Pack:
+    return _installed(pack) if isinstance(pack, str) else pack
+
+
+@lru_cache
+def _installed(name: str) -> Pack:
+    return Registry().pack(name)
+
+
+@lru_cache(maxsize=4096)
+def _integers_below(bound: int) -> st.SearchStrategy[int]:
+    return st.integers(0, bound - 1)
+
+
+def _composite(function: Callable[[DrawValue], T]) -> st.SearchStrategy[T]:
+    @st.composite
+    def composed(draw: st.DrawFn) -> T:
+        return function(draw)
+
+    return composed()
+
+
+class _Choices:
+    """Constraints, each settled or to be drawn. What is settled costs no draw."""
+
+    def __init__(self, wanted: Mapping[str, Wanted], known: Mapping[str, Constraint]) -> None:
+        self.settled = _fixed(wanted)
+        self.open = {name: _values(value, known[name]) for name, value in wanted.items() if name not in self.settled}
+
+    def drawn(self, draw: DrawValue) -> dict[str, ConstraintValue]:
+        """A value for each."""
+        return self.settled | {name: draw(values) for name, values in self.open.items()}
+
+
+def _split(pack: Pack, scenario: str | None, wanted: Mapping[str, Wanted]) -> tuple[_Choices, _Choices]:
+    """The wanted constraints, and those that are free."""
+    check_constraints(pack.constraints, _fixed(wanted), domain=pack.name)
+    unknown = {name: None for name in wanted if name not in pack.constraints}
+    check_constraints(pack.constraints, unknown, domain=pack.name)
+    settled = set(pack.scenario(scenario).default_constraints) if scenario else set[str]()
+    # What a constraint without a list may be is known by its author alone; free, it keeps its default.
+    free = {
+        name: ...
+        for name, constraint in pack.constraints.items()
+        if name not in wanted and name not in settled and constraint.allowed is not None
+    }
+    return _Choices(wanted, pack.constraints), _Choices(free, pack.constraints)
+
+
+def _fixed(wanted: Mapping[str, Wanted]) -> dict[str, ConstraintValue]:
+    return {name: value for name, value in wanted.items() if not isinstance(value, (EllipsisType, st.SearchStrategy))}
+
+
+def _values(wanted: Wanted, constraint: Constraint) -> st.SearchStrategy[Any]:
+    if isinstance(wanted, st.SearchStrategy):
+        return wanted
+    if constraint.allowed is not None:
+        return st.sampled_from(constraint.allowed)
+    match constraint.type:
+        case "boolean":
+            return st.booleans()
+        case "integer":
+            return st.integers(-(2**31), 2**31 - 1)
+        case "number":
+            return st.floats(allow_nan=False, allow_infinity=False, width=32)
+        case _:
+            return st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
+
+
+def _first(
+    make: Callable[[dict[str, ConstraintValue]], T | None],
+    asked: dict[str, ConstraintValue],
+    free: dict[str, ConstraintValue],
+) -> T:
+    """What is made with the free constraints as drawn, else with their defaults; else the example is rejected."""
+    for values in [{**asked, **free}, asked] if free else [asked]:
+        made = make(values)
+        if made is not None:
+            return made
+    return reject()
+
+
+def _ways(pack: Pack, scenario: str, rule: str, wanted: Mapping[str, Wanted]) -> list[Way]:
+    if rule not in pack.validators:
+        raise InvalidRequest(f"{pack.name} has no validator {rule!r}; it has: {', '.join(pack.validators) or 'none'}")
+    settled = pack.resolve(pack.scenario(scenario), _fixed(wanted))
+    kept = {name: settled[name] for name, value in wanted.items() if not isinstance(value, EllipsisType)}
+    ways = list(ways_to_break(pack, scenario, rule, kept))
+    if not ways:
+        raise InvalidRequest(
+            f"no bundle of {scenario} was found that breaks {rule} alone; "
+            "set fewer constraints, or take another scenario"
+        )
+    return ways
+
+
+def _changed(draw: DrawValue, way: Way, bundle: Bundle) -> Bundle:
+    if way.cell is None:
+        return bundle
+    return set_cell(bundle, way.cell, by=draw(_AMOUNTS) if way.cell.direction else 0)
+
+
+def _of_any_scenario(
+    pack: Pack, violating: str | None, as_of: date | st.SearchStrategy[date], wanted: Mapping[str, Wanted]
+) -> st.SearchStrategy[DrawnBundle]:
+    found: list[st.SearchStrategy[DrawnBundle]] = []
+    refusal: InvalidRequest | None = None
+    for scenario in pack.scenarios:
+        try:
+            found.append(bundles(pack, scenario, violating=violating, as_of=as_of, **wanted))
+        except InvalidRequest as error:  # another scenario may do
+            refusal = error
+    if not found and refusal:
+        raise refusal
+    return st.one_of(found)
+
+
+def _of_any_pack(strategy: Callable[[Pack], st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
+    usable, _ = Registry().packs()
+    return st.one_of([strategy(pack) for pack in usable.values()])
+
+
+def _shown(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else repr(value)
+
+
+_SEEDS: Final = st.integers(0, LARGEST_SEED)
+_AMOUNTS: Final = st.integers(1, FARTHEST)

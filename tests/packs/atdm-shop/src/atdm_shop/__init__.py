@@ -1,0 +1,5 @@
+"""The shop pack."""
+
+from atdm_shop.pack import PACK
+
+__all__ = ["PACK"]

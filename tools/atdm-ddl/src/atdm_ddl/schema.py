@@ -1,0 +1,71 @@
+"""A schema, as far as its DDL says something that rows must keep."""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+__all__ = ["Column", "ForeignKey", "Order", "Schema", "Table", "Type"]
+
+Type: TypeAlias = Literal["text", "integer", "number", "boolean", "date", "timestamp", "uuid", "other"]
+
+
+@dataclass
+class Column:
+    """A column. `given`: the database makes a value where none comes; `computed`: it allows no other.
+
+    `length` is the longest text, `low` to `high` the range of numbers (both included), `places` the decimal places,
+    `allowed` the only texts, `likes` patterns of LIKE that a text matches. None where the DDL does not say. `unsure`: a
+    CHECK that was not understood names it.
+    """
+
+    name: str
+    type: Type
+    declared: str
+    nullable: bool = True
+    given: bool = False
+    computed: bool = False
+    length: int | None = None
+    low: float | None = None
+    high: float | None = None
+    places: int | None = None
+    allowed: tuple[str, ...] | None = None
+    likes: tuple[str, ...] = ()
+    unsure: bool = False
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """Columns that point at columns of a row of another table (or of the same); no `others`: at its primary key."""
+
+    columns: tuple[str, ...]
+    table: str
+    others: tuple[str, ...]
+    deferrable: bool
+
+
+@dataclass(frozen=True)
+class Order:
+    """A CHECK between two columns of a row: `late` is not less than `early`, or, where `strict`, greater."""
+
+    early: str
+    late: str
+    strict: bool
+
+
+@dataclass
+class Table:
+    """A table; `unique` holds its UNIQUE constraints without the primary key."""
+
+    name: str
+    columns: dict[str, Column] = field(default_factory=dict[str, Column])
+    primary_key: tuple[str, ...] = ()
+    unique: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    foreign_keys: list[ForeignKey] = field(default_factory=list[ForeignKey])
+    orders: list[Order] = field(default_factory=list[Order])
+
+
+@dataclass
+class Schema:
+    """Tables by name, in the order of the DDL, and what the DDL says besides: sentences for people."""
+
+    tables: dict[str, Table] = field(default_factory=dict[str, Table])
+    notes: list[str] = field(default_factory=list[str])

@@ -1,0 +1,312 @@
+"""A drafted pack as files: a distribution with its scenario, its tests, and a README that tells what it cannot do."""
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+from atdm_ddl.draft import RUN_COLUMN, Draft, EntityDraft, local, slug
+from atdm_ddl.meaning import POOLS, literal
+from atdm_ddl.schema import Order
+
+__all__ = ["pack_files", "write_pack"]
+
+WIDTH = 120
+
+PYPROJECT = """\
+[project]
+name = "atdm-{name}"
+version = "0.1.0"
+description = "Test data for the tables of {name}."
+requires-python = ">=3.11"
+dependencies = ["atdm-core"]
+
+[project.entry-points."atdm.packs"]
+{name} = "{module}:PACK"
+
+[build-system]
+requires = ["hatchling>=1.33"]
+build-backend = "hatchling.build"
+
+[tool.hatch.build.targets.wheel]
+packages = ["src/{module}"]
+"""
+TEST = '''\
+"""The {name} pack keeps the contract of packs."""
+
+from atdm_core.testing import PackContract
+
+from {module} import PACK
+
+
+class Test{title}(PackContract):
+    pack = PACK
+'''
+README = """\
+# atdm-{name}
+
+A pack for ATDM, written by `atdm pack new` from a schema of {tables} tables. It is yours: nothing writes it again.
+
+    pip install --no-deps --editable .
+    python -m pytest -q tests
+    atdm request one_of_each --domain {name}
+
+Where it says `FAKE_Amber`, say what your tests need; give the situations of your domain names under `scenarios/`.
+`atdm pack check {name} --ddl schema.sql` tells what has changed in the schema since.
+
+## What it cannot honour
+
+{notes}
+"""
+
+
+NO_RULES = "VALIDATORS: tuple[Validator, ...] = ()\n"
+PACK = '''\
+"""The pack: its parts put together and checked."""
+
+from importlib.resources import files
+
+{imports}
+from {module}.entities import ENTITIES
+from {module}.generators import GENERATORS
+from {module}.validators import VALIDATORS
+
+__all__ = ["PACK"]
+
+PACK = Pack.of(
+    "{name}",
+    version="1.0.0",
+    description="The tables of {name}.",
+    entities=ENTITIES,
+    constraints=({constraints}),
+    generators=GENERATORS,
+    validators=VALIDATORS,
+    scenarios=load_scenarios(files("{module}") / "scenarios"),
+)
+'''
+CONSTRAINT = """\
+        Constraint(
+            name={name},
+            description={description},
+            allowed={allowed},
+            default={default},
+        ),
+"""
+BESIDE = '''
+
+@validator(
+    "relational.{name}",
+    over={over},
+    beside={beside},
+    broken_when="all",
+)
+def {name}(row: Table, parent: Table) -> Mask:
+    """The {column} of a row of {told} is that of the {parent} it refers to."""
+    return row[{row}] != parent[{other}]
+'''
+AFTER = '''
+def {name}(row: Table) -> Mask:
+    """The {late} of a row of {told} {than} its {early}."""
+    return {broken}
+'''
+
+
+def write_pack(draft: Draft, name: str, folder: Path) -> list[Path]:
+    """Write the pack into a folder, and return its files. `FileExistsError` where the folder holds something."""
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; name a new folder")
+    written: list[Path] = []
+    for path, text in pack_files(draft, name).items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        written.append(file)
+    return written
+
+
+def pack_files(draft: Draft, name: str) -> dict[str, str]:
+    """The text of each file, by its path in the distribution."""
+    module = f"atdm_{name}"
+    words = {"name": name, "module": module, "title": name.title().replace("_", "")}
+    notes = "\n".join(_bullet(note) for note in dict.fromkeys(draft.notes)) or "Nothing that the DDL says."
+    init = f'"""The {name} pack."""\n\nfrom {module}.pack import PACK\n\n__all__ = ["PACK"]\n'
+    return {
+        "pyproject.toml": PYPROJECT.format(**words),
+        "README.md": README.format(**words, tables=len(draft.entities), notes=notes),
+        f"src/{module}/__init__.py": init,
+        f"src/{module}/entities.py": _entities(draft),
+        f"src/{module}/generators.py": _generators(draft),
+        f"src/{module}/validators.py": _validators(draft),
+        f"src/{module}/pack.py": _pack(draft, name, module),
+        f"src/{module}/scenarios/one_of_each.yaml": _scenario(draft),
+        f"tests/test_{name}.py": TEST.format(**words),
+    }
+
+
+def _bullet(note: str) -> str:
+    return "- " + " ".join(note.split())
+
+
+def _entities(draft: Draft) -> str:
+    blocks: list[str] = []
+    kinds = {"Entity"}
+    for entity in draft.entities:
+        rows = "".join(
+            _fit(f"            {literal(name)}: {value.kind},") + "\n" for name, value in entity.values.items()
+        )
+        kinds |= {value.kind.partition("(")[0] for value in entity.values.values()}
+        run = "" if RUN_COLUMN in entity.table.columns else "        run_column=None,\n"
+        blocks.append(
+            f"    Entity(\n        name={literal(entity.table.name)},\n        key={literal(entity.key)},\n"
+            f"        columns={{\n{rows}        }},\n{run}    ),\n"
+        )
+    head = f'"""The tables, and what may stand in their columns."""\n\n{_import("atdm_core", kinds)}'
+    return f'{head}\n__all__ = ["ENTITIES"]\n\nENTITIES = (\n{"".join(blocks)})\n'
+
+
+def _generators(draft: Draft) -> str:
+    values = [value for entity in draft.entities for value in entity.values.values()]
+    pools = sorted({pool for value in values for pool in value.pools})
+    inline = any("Pool((" in value.code for value in values)
+    names = {"Draw", "Generator", "generator", *(["Pool"] if pools or inline else [])}
+    text = (
+        '"""How the rows of each table are made."""\n\nfrom collections.abc import Mapping\nfrom typing import Any\n\n'
+    )
+    text += f'{_import("atdm_core", names)}\n__all__ = ["GENERATORS"]\n'
+    if pools:
+        text += "\n" + "".join(f"{pool} = Pool({_tuple(map(literal, POOLS[pool]))})\n" for pool in pools)
+    text += "".join(f"\n\n{_generator(entity)}" for entity in draft.entities)
+    made = "".join(f"    generate_{entity.slug},\n" for entity in draft.entities)
+    return f"{text}\n\nGENERATORS: tuple[Generator, ...] = (\n{made})\n"
+
+
+def _generator(entity: EntityDraft) -> str:
+    lines = [
+        f"@generator({literal(entity.table.name)})",
+        f"def generate_{entity.slug}(draw: Draw) -> Mapping[str, Any]:",
+    ]
+    lines += [f'    """A row of {entity.table.name}."""']
+    early = dict.fromkeys(order.early for order in entity.orders)
+    early_first = sorted(early, key=lambda name: _depth(entity, name))
+    lines += [_fit(f"    {local(name)} = {entity.values[name].code}") for name in early_first]
+    lines += ["    return {"]
+    for name, value in entity.values.items():
+        lines.append(_fit(f"        {literal(name)}: {local(name) if name in early else value.code},"))
+    return "\n".join([*lines, "    }", ""])
+
+
+def _depth(entity: EntityDraft, column: str) -> int:
+    """How many columns this one is made from, one from the other."""
+    early = next((order.early for order in entity.orders if order.late == column), None)
+    return 0 if early is None else 1 + _depth(entity, early)
+
+
+def _validators(draft: Draft) -> str:
+    rules: list[str] = []
+    functions: list[str] = []
+    for entity in draft.entities:
+        for column, parent in entity.parents.items():
+            rule = f"relational.{entity.slug}_{slug(column)}_exists"
+            words = {"over": entity.table.name, "column": column, "entity": parent}
+            told = ", ".join(f"{key}={literal(word)}" for key, word in words.items())
+            rules.append(_fit(f"    references({literal(rule)}, {told}),") + "\n")
+        for column, key in entity.composites:
+            name = f"{entity.slug}_{slug(column)}_belongs_to_{slug(key.table)}"
+            functions.append(_beside(entity, name, column, key.table, key.others[key.columns.index(column)]))
+            rules.append(f"    {name},\n")
+        for order in entity.orders:
+            name = f"{entity.slug}_{slug(order.late)}_after_{slug(order.early)}"
+            functions.append(_after(entity, name, order))
+            rules.append(f"    {name},\n")
+    names = ["Validator", *(["Mask", "Table", "validator"] if functions else [])]
+    names += ["references"] if any("references(" in rule for rule in rules) else []
+    head = f'"""What must hold between rows, and within one."""\n\n{_import("atdm_core", names)}'
+    blank = "\n\n" if functions else "\n"
+    listed = f"VALIDATORS: tuple[Validator, ...] = (\n{''.join(rules)})\n" if rules else NO_RULES
+    return f'{head}\n__all__ = ["VALIDATORS"]\n{"".join(functions)}{blank}{listed}'
+
+
+def _beside(entity: EntityDraft, name: str, column: str, parent: str, other: str) -> str:
+    return BESIDE.format(
+        name=name,
+        over=literal(entity.table.name),
+        beside=literal(parent),
+        column=column,
+        told=entity.table.name,
+        parent=parent,
+        row=literal(column),
+        other=literal(other),
+    )
+
+
+def _after(entity: EntityDraft, name: str, order: Order) -> str:
+    table = entity.table.name
+    shown = ", ".join(literal(f"{table}.{column}") for column in (order.early, order.late))
+    decorator = _fit(f"@validator({literal(f'domain.{name}')}, over={literal(table)}, shows=({shown}))")
+    broken = f"row[{literal(order.late)}] {'<=' if order.strict else '<'} row[{literal(order.early)}]"
+    than = "is greater than" if order.strict else "is not less than"
+    body = AFTER.format(name=name, late=order.late, told=table, than=than, early=order.early, broken=broken)
+    return f"\n\n{decorator}{body}"
+
+
+def _pack(draft: Draft, name: str, module: str) -> str:
+    constraints = "".join(
+        CONSTRAINT.format(
+            name=literal(knob.name),
+            description=literal(knob.description),
+            allowed=_tuple(map(literal, knob.allowed)),
+            default=literal(knob.allowed[0]),
+        )
+        for knob in draft.knobs
+    )
+    imports = _import("atdm_core", ["Pack", "load_scenarios", *(["Constraint"] if draft.knobs else [])])
+    block = f"\n{constraints}    " if constraints else ""
+    return PACK.format(imports=imports, name=name, module=module, constraints=block)
+
+
+def _scenario(draft: Draft) -> str:
+    validators = [
+        line.split('"')[1] for line in _validators(draft).splitlines() if '"relational.' in line or '"domain.' in line
+    ]
+    steps = "".join(f"  - generate_{entity.slug}\n" for entity in draft.entities)
+    rules = "validators:\n" + "".join(f"  - {rule}\n" for rule in validators) if validators else "validators: []\n"
+    return (
+        "scenario_id: one_of_each\ndescription: One row of each table, each referring to the others.\n"
+        f"tags: [generated]\ngenerators:\n{steps}{rules}linked_requirement_ids: []\n"
+    )
+
+
+def _import(module: str, names: Iterable[str]) -> str:
+    listed = sorted(names, key=lambda name: (name.islower(), name))
+    line = f"from {module} import {', '.join(listed)}\n"
+    return line if len(line) <= WIDTH else f"from {module} import (\n" + "".join(f"    {n},\n" for n in listed) + ")\n"
+
+
+def _tuple(texts: Iterable[str]) -> str:
+    listed = list(texts)
+    return f"({listed[0]},)" if len(listed) == 1 else f"({', '.join(listed)})"
+
+
+def _fit(line: str) -> str:
+    """A line of one call, broken within its brackets where it is too long."""
+    if len(line) <= WIDTH or "(" not in line:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    head, _, rest = line.partition("(")
+    inner, _, tail = rest.rpartition(")")
+    if len(indent) + 4 + len(inner) <= WIDTH:
+        return f"{head}(\n{indent}    {inner}\n{indent}){tail}"
+    arguments = "".join(f"{indent}    {argument},\n" for argument in _arguments(inner))
+    return f"{head}(\n{arguments}{indent}){tail}"
+
+
+def _arguments(inner: str) -> list[str]:
+    """The arguments of a call: what stands between the commas that are in no brackets and in no text."""
+    (call,) = (
+        node for node in ast.walk(ast.parse(f"f({inner})")) if isinstance(node, ast.Call) and not node.col_offset
+    )
+    spans = [*call.args, *(keyword.value for keyword in call.keywords)]
+    ends = [node.end_col_offset - 2 for node in spans if node.end_col_offset is not None]
+    raw, text = inner.encode(), list[str]()
+    for start, end in zip([0, *ends], ends, strict=False):
+        text.append(raw[start:end].decode().lstrip(", "))
+    return text
