@@ -190,6 +190,7 @@ class Simulation(RuleBasedStateMachine):
         try:
             self.world.settle(HEALED_WITHIN)
             self.world.look(check_settlement(self.world))
+            self.world.ask_again()
             self.world.stop()
         finally:
             Simulation.seen.update(self.world.seen + self.world.weather.seen)

@@ -34,7 +34,7 @@ __all__ = ["SERVERS", "Asked", "Whole", "World"]
 SERVERS: Final = 3
 OUTAGES: Final = (StoreUnavailable, TargetError)
 Whole: TypeAlias = Literal["baseline_snapshot", "baseline_restore", "reset_all"]
-JOURNAL_TOLD: Final = 100
+JOURNAL_TOLD: Final = 4000
 _P = ParamSpec("_P")
 
 
@@ -73,6 +73,7 @@ class World:
         self._unexpected: Exception | None = None
         self.settled_at = self.now()
         self.keys = 0
+        self._answered: dict[str, Asked] = {}
         with self._ids_of_this_world():
             self.servers = [Server(number, skew, around) for number, skew in enumerate(skews)]
 
@@ -164,6 +165,8 @@ class World:
         self.seen["request: answered"] += 1
         self.note(f"server {server.number}: run {outcome.test_run_id} is acknowledged")
         self.promises.answered(outcome, asked.key, seeds_target=asked.request.delivery.seed_target)
+        if asked.key is not None:
+            self._answered[asked.key] = asked
 
     async def reset(self, server: Server, outcome: Outcome, token: str | None) -> None:
         """Send a reset; `token` None is the right one."""
@@ -271,6 +274,15 @@ class World:
         for server in self.servers:
             self.begin(server, self.keep_sweeping)
         self.pass_time(seconds)
+
+    def ask_again(self) -> None:
+        """Send every request that was answered, and has a key, once more, to whichever server."""
+        for number, asked in enumerate(list(self._answered.values())):
+            before = self.seen["request: answered"]
+            self.begin(self.servers[number % SERVERS], self.request, asked)
+            self.await_latest()
+            if self.seen["request: answered"] == before:
+                raise Broken(f"the request with key {asked.key} was answered, and is not answered again")
 
     def stop(self) -> None:
         """Stop all servers, and let all arrive that is still under way to the target."""
