@@ -1,6 +1,6 @@
 """Bugs that the simulation must find: each is one part of the design, done as somebody in a hurry would do it."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -40,8 +40,9 @@ class TakesConflictForRollback(SimulatedRecovery):
 class WithoutToken(SimulatedRecovery):
     """Records a run without the hash of its token, which is in the open mark."""
 
-    async def _record(self, row: CatalogRow, decided: Trail) -> None:
-        await super()._record(msgspec.structs.replace(row, token_sha256=""), decided)
+    def _begin(self, work: Any) -> None:
+        mark = msgspec.structs.replace(work.mark, token_sha256="")
+        super()._begin(msgspec.structs.replace(work, mark=mark))
 
 
 class UndoesWithKey(SimulatedRecovery):

@@ -148,7 +148,7 @@ class Recovery:
         who sends the request again is answered. Where there is none, nobody can: its rows go the ordinary way.
         """
         trail = await self._decide(abandoned.trail)
-        await self._record(abandoned.row, trail)
+        await self._services.catalog.record(abandoned.row)
         if run_status(trail.events) != "ready" or abandoned.keyed:
             await self._finish_rollback(trail)
             return
@@ -156,11 +156,6 @@ class Recovery:
         started = trail if _is_being_reset(trail) else await start_reset(self._services, trail, invoker)
         if started is not None:
             await finish_reset(self._services, started, invoker)
-
-    async def _record(self, row: CatalogRow, decided: Trail) -> None:
-        """Store the row of a run that is rolled back. One that is kept has a row, which tells its answer."""
-        if run_status(decided.events) == "rolled_back":
-            await self._services.catalog.record(row)
 
     async def _decide(self, draft: Trail) -> Trail:
         """The trail as it is decided, by the draft or by somebody who was quicker."""
@@ -223,7 +218,8 @@ class Recovery:
         trail = await self._services.log.read(work.mark.run_id)
         if _is_seeding(work):
             trail = trail or await self._decide(self._draft(work.mark))
-            await self._record(catalog_row(trail, work.mark.token_sha256 or ""), trail)
+            if run_status(trail.events) == "rolled_back":  # one that is kept has a row, which tells its answer
+                await self._services.catalog.record(catalog_row(trail, work.mark.token_sha256 or ""))
         if trail is None:
             raise RunNotFound(
                 f"run {work.mark.run_id} was being taken back, and has no record", run_id=work.mark.run_id
