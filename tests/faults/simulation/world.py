@@ -34,7 +34,7 @@ __all__ = ["SERVERS", "Asked", "Whole", "World"]
 SERVERS: Final = 3
 OUTAGES: Final = (StoreUnavailable, TargetError)
 Whole: TypeAlias = Literal["baseline_snapshot", "baseline_restore", "reset_all"]
-JOURNAL_TOLD: Final = 4000
+JOURNAL_TOLD: Final = 100
 _P = ParamSpec("_P")
 
 
@@ -260,6 +260,11 @@ class World:
         self.note(f"server {server.number}: is cut off from the {place}")
         server.links[place].cut = True
 
+    def reconnect(self, server: Server) -> None:
+        """Let a server reach everything again."""
+        for link in server.links.values():
+            link.cut = False
+
     def settle(self, seconds: float) -> None:
         """Bring everything back for good, and give it so many seconds. Writes that are late reach the store before."""
         self.weather.settle()
@@ -294,8 +299,8 @@ class World:
         """End what was done to servers and links: none is cut off, down or standing still."""
         for server in self.servers:
             server.process.paused_until = 0.0
+            self.reconnect(server)
             for link in server.links.values():
-                link.cut = False
                 link.armed.clear()
             self.restart(server)
 
