@@ -222,7 +222,8 @@ class _Look:
             marks = (await ObjectAuditLog(self._audit).marks({})).marks
             for run in report.open_runs:
                 of_run = [f"{log[-4:]} {m.kind} {m.state} {m.at:%X.%f}" for log, m in marks if m.run_id == run.run_id]
-                events = [f"{event.action} {event.timestamp:%X.%f}" for event in self._trails[run.run_id].events]
+                trail = self._trails.get(run.run_id)  # none yet, where nobody has decided
+                events = [f"{event.action} {event.timestamp:%X.%f}" for event in trail.events] if trail else []
                 self._tell(f"verify: run {run.run_id} is open: {run.reason}\n  {of_run}\n  {events}")
 
     async def _check_metrics(self) -> None:
