@@ -8,8 +8,16 @@ from pathlib import Path
 from tests.architecture.sources import Function, functions_of, name_of, python, tree_of
 
 SLEEPERS = {
+    "tests/bench/bench_store_waits.py": "What a server goes on with after its answer tells nobody.",
+    "tests/faults/processes/checker.py": "Other processes settle runs, and tell nobody; so one looks again.",
+    "tests/faults/processes/clients.py": "A client pauses, and waits before it asks again, as real ones do.",
+    "tests/faults/processes/kills.py": "A kill at any moment needs a moment.",
+    "tests/faults/processes/test_disk_full.py": "The disk is filled by other processes, and stays full for a while.",
+    "tests/faults/processes/test_outages.py": "An outage lasts.",
+    "tests/flaky_proxy.py": "A slow service is slow.",
     "tests/stack/processes.py": "The end of a process that is not our child cannot be awaited.",
     "tests/stack/test_target_faults.py": "The tombstone is written by another process, and its table tells nobody.",
+    "tests/stack/test_time_of_a_run.py": "The server takes runs back by itself, and tells nobody.",
     "tests/unit/target_healthcare/routes/test_database.py": "Who waits for a lock in PostgreSQL tells nobody.",
     "tests/unit/target_healthcare/ledger/test_runs.py": "Who waits for a lock in PostgreSQL tells nobody.",
 }

@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx2
 
 from tests.faults.processes.cluster import TOKEN, Cluster
-from tests.flaky_proxy import Call
+from tests.flaky_proxy import Call, FlakyProxy
 from tests.s3 import start_s3
 
 DELAY = 0.05  # seconds
@@ -46,14 +46,20 @@ async def measure(starting: Cluster) -> None:
             store.delay = DELAY
             for what, keyed in (("without a key", False), ("with a key", True)):
                 for _ in range(REQUESTS):
-                    store.calls.clear()
-                    target.calls.clear()
-                    key = {"idempotency-key": uuid4().hex} if keyed else {}
-                    began = time.monotonic()
-                    (await http.post("/test-data/requests", json=BODY, headers=key)).raise_for_status()
-                    answered = time.monotonic()
-                    await asyncio.sleep(SETTLING)
-                tell(what, answered - began, before(store.calls, answered), before(target.calls, answered))
+                    await one_request(http, {"idempotency-key": uuid4().hex} if keyed else {}, what, store, target)
+
+
+async def one_request(
+    http: httpx2.AsyncClient, key: dict[str, str], what: str, store: FlakyProxy, target: FlakyProxy
+) -> None:
+    """Send one request, and tell of it."""
+    store.calls.clear()
+    target.calls.clear()
+    began = time.monotonic()
+    (await http.post("/test-data/requests", json=BODY, headers=key)).raise_for_status()
+    answered = time.monotonic()
+    tell(what, answered - began, before(store.calls, answered), before(target.calls, answered))
+    await asyncio.sleep(SETTLING)
 
 
 def before(calls: list[Call], answered: float) -> list[Call]:

@@ -25,6 +25,7 @@ from infra.local_stack.stack import free_ports
 from tests.s3 import S3, s3_environment
 
 ROOT = Path(__file__).parents[2]
+TOKEN = "an api token for tests"
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def start_refused(endpoint: str, tmp_path: Path) -> str:
     """What a server that must not start on an endpoint says, in the one line it has."""
     (port,) = free_ports(1)
     environment = {
-        "ATDM_API_TOKEN": "an api token for tests",
+        "ATDM_API_TOKEN": TOKEN,
         "ATDM_TARGET_URL": "http://127.0.0.1:9",
         "ATDM_TARGET_TOKEN": "a target token for tests",
         "ATDM_SERVER_KEY": "a server key for tests",
@@ -148,14 +149,14 @@ async def test_a_store_that_goes_away_is_told_as_such(
     for name, value in s3_environment(f"http://127.0.0.1:{closed}").items():
         monkeypatch.setenv(name, value)
     settings = Settings(
-        tokens=Tokens([Tokens.admin("an api token for tests", "ATDM_API_TOKEN")]),
+        tokens=Tokens([Tokens.admin(TOKEN, "ATDM_API_TOKEN")]),
         target_url=s3_stack.target_url,
         target_token=s3_stack.target_token,
         store_url="s3://",
         server_key=b"a server key for tests",
         fixture_folder=tmp_path,
     )
-    headers = {"authorization": f"Bearer {settings.api_token}"}
+    headers = {"authorization": f"Bearer {TOKEN}"}
     with psycopg.connect(s3_stack.postgres_dsn, autocommit=True) as connection:
         before = connection.execute("SELECT count(*) FROM member").fetchone()
         async with AsyncTestClient(create_app(settings)) as client:

@@ -52,14 +52,19 @@ def hostile_stack(stack: Stack, hostile_home: Path) -> Generator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def victim(hostile_stack: Stack, pytestconfig: pytest.Config) -> Generator[Victim]:
+def victim(hostile_stack: Stack, tally: dict[str, Counter[str]]) -> Generator[Victim]:
     """The server that is attacked, and what must stay true of it."""
     address = urlsplit(hostile_stack.api_url)
     assert address.hostname is not None
     assert address.port is not None
-    tally = pytestconfig.stash.setdefault(_TALLY, {})
     with httpx2.Client(base_url=hostile_stack.api_url, trust_env=False, timeout=15) as http:
         yield Victim(hostile_stack, Wire(address.hostname, address.port), http, tally)
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig: pytest.Config) -> dict[str, Counter[str]]:
+    """How what was tried was answered, by kind."""
+    return pytestconfig.stash.setdefault(_TALLY, {})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

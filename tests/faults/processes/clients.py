@@ -25,6 +25,7 @@ EXCUSES: Final = frozenset(
         "SEED_FAILED",
         "RESET_FAILED",
         "TARGET_UNREACHABLE",
+        "TARGET_ERROR",
         "STORE_UNAVAILABLE",
         "REQUEST_IN_PROGRESS",
         "TOO_MANY_REQUESTS",

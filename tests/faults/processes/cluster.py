@@ -9,7 +9,9 @@ Behind `proxied`, each server has proxies of its own before the target and, on S
 
 import asyncio
 import os
+import random
 import signal
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -21,7 +23,6 @@ import psutil
 
 from infra.local_stack import postgres
 from infra.local_stack.part import Part, RunningPart, answers
-from infra.local_stack.stack import free_ports
 from tests.flaky_proxy import FlakyProxy
 from tests.s3 import BUCKETS, S3, s3_environment
 
@@ -29,9 +30,9 @@ TOKEN: Final = "an-api-token-of-this-test"
 TARGET_TOKEN: Final = "a-target-token-of-this-test"
 HOST: Final = "127.0.0.1"
 IMPATIENT: Final = {
-    "ATDM_TARGET_TIMEOUT_SECONDS": "3",
-    "ATDM_REQUEST_TIMEOUT_SECONDS": "6",
-    "ATDM_RECOVERY_SECONDS": "7",
+    "ATDM_TARGET_TIMEOUT_SECONDS": "2",
+    "ATDM_REQUEST_TIMEOUT_SECONDS": "4",
+    "ATDM_RECOVERY_SECONDS": "5",
     "ATDM_SWEEP_SECONDS": "1",
 }
 """Settings of servers that give up soon, so that a test need not wait for the minute that is the default."""
@@ -58,7 +59,7 @@ class Cluster:
         self._parts: dict[str, Part] = {}
         self._running: dict[str, RunningPart] = {}
         self._exits = AsyncExitStack()
-        target_port, *ports = free_ports(1 + servers)
+        target_port, *ports = quiet_ports(1 + servers)
         self.dsn = postgres.dsn(folder / "socket")
         self.target_url = f"http://{HOST}:{target_port}"
         self.store_url = f"s3://{BUCKETS[0]}/{folder.name}" if s3 else (store_folder or folder / "objects").as_uri()
@@ -158,3 +159,15 @@ class Cluster:
         }
         command = (sys.executable, "-m", "atdm_server")
         return Part(name, command, lambda: answers(f"{url}/health"), environment)
+
+
+def quiet_ports(count: int) -> list[int]:
+    """Free ports that the system gives to no outgoing connection, so that they are free again after a kill."""
+    found: list[int] = []
+    for port in random.sample(range(20_000, 30_000), 1000):
+        with suppress(OSError):
+            socket.create_server((HOST, port)).close()
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError("nearly no port between 20000 and 30000 is free")

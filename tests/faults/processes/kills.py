@@ -80,8 +80,9 @@ async def kill_one_by_one(cluster: Cluster, kills: Sequence[Kill], told: Callabl
     starting: dict[str, asyncio.Task[None]] = {}
     for number, kill in enumerate(kills):
         name = cluster.servers[number % len(cluster.servers)] if kill.who == "server" else kill.who
-        if name in starting:
-            await starting[name]
+        for other in {name, "target", "postgres"} if kill.who != "server" else {name}:
+            if other in starting:  # the target does not start without its database
+                await starting[other]
         if kill.step is None:
             await asyncio.sleep(dice.uniform(0.05, 0.5))
         else:

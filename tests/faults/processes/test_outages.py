@@ -115,7 +115,7 @@ async def test_server_that_sleeps_wakes_too_late(cluster: Cluster, tried: Note) 
         async with asyncio.timeout(20):
             await trap.caught.wait()
         cluster.kill(name, signal.SIGSTOP)
-        await asyncio.sleep(9.0)  # others take its runs for dead after 7 s, and look every second
+        await asyncio.sleep(7.0)  # others take its runs for dead after 5 s, and look every second
         trap.released.set()
         cluster.kill(name, signal.SIGCONT)
     tried("server that stood still until others decided", 1, str(there.verdict))

@@ -83,9 +83,10 @@ class Simulation(RuleBasedStateMachine):
         sweeps_first: bool,
         head_start: float,
     ) -> Asked:
-        """A server dies or is cut off at a request; its caller asks another a minute later, while a third cleans up."""
+        """A server dies or is cut off at a request; a minute later its caller asks another, and a third cleans up."""
         asked = self._new_request(keyed=True, ttl=ttl)
-        self.world.arm(self.world.up(server), Crash(step, done, only_cut_off=only_cut_off))
+        first = self.world.up(server)
+        self.world.arm(first, Crash(step, done, only_cut_off=only_cut_off))
         self._ask(server, asked, waits=False)
         self.world.pass_time(1.0)
         cleaner, second = self.world.up(server + 1), self.world.up(server + 2)
@@ -98,6 +99,10 @@ class Simulation(RuleBasedStateMachine):
         self.world.pass_time(head_start)
         if not sweeps_first:
             self.world.begin(cleaner, self.world.sweep)
+        if only_cut_off:
+            self.world.pass_time(1.0)
+            self.world.reconnect(first)
+            self.world.begin(first, self.world.sweep)
         return asked
 
     @rule(
@@ -190,6 +195,7 @@ class Simulation(RuleBasedStateMachine):
         try:
             self.world.settle(HEALED_WITHIN)
             self.world.look(check_settlement(self.world))
+            self.world.ask_again()
             self.world.stop()
         finally:
             Simulation.seen.update(self.world.seen + self.world.weather.seen)

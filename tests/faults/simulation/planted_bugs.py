@@ -1,6 +1,6 @@
 """Bugs that the simulation must find: each is one part of the design, done as somebody in a hurry would do it."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,16 +19,15 @@ __all__ = ["PLANTED_BUGS"]
 class WipesFirst(SimulatedRecovery):
     """Deletes the rows of a run, and decides afterwards what became of it."""
 
-    async def _decide(self, draft: Trail, row: CatalogRow) -> Trail:
+    async def _decide(self, draft: Trail) -> Trail:
         await self._services.target.delete(draft.run_id)
-        return await super()._decide(draft, row)
+        return await super()._decide(draft)
 
 
 class TakesConflictForRollback(SimulatedRecovery):
     """Takes a run object that exists for a rollback, without a look at it."""
 
-    async def _decide(self, draft: Trail, row: CatalogRow) -> Trail:
-        await self._services.catalog.record(row)
+    async def _decide(self, draft: Trail) -> Trail:
         try:
             await self._services.log.append(draft.unstored())
         except TrailConflict:
@@ -41,8 +40,9 @@ class TakesConflictForRollback(SimulatedRecovery):
 class WithoutToken(SimulatedRecovery):
     """Records a run without the hash of its token, which is in the open mark."""
 
-    async def _decide(self, draft: Trail, row: CatalogRow) -> Trail:
-        return await super()._decide(draft, msgspec.structs.replace(row, token_sha256=""))
+    def _begin(self, work: Any) -> None:
+        mark = msgspec.structs.replace(work.mark, token_sha256="")
+        super()._begin(msgspec.structs.replace(work, mark=mark))
 
 
 class UndoesWithKey(SimulatedRecovery):

@@ -1,5 +1,6 @@
 """One server of the simulation: the real engine on the real store classes, in a process that can vanish."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,12 @@ class SimulatedEngine(Engine):
     def __init__(self, design: "Design", loop: VirtualLoop, **parts: Any) -> None:
         super().__init__(**parts)
         self._recovery: SimulatedRecovery = design.recovery(self._services, self._report, loop)
+        self._round = asyncio.Lock()
+
+    async def sweep(self) -> None:
+        """See `Engine.sweep`. One round at a time, as `keep_sweeping` has it."""
+        async with self._round:
+            await super().sweep()
 
     def left_open(self) -> list[str]:
         """The runs that this process takes for begun and not ended."""

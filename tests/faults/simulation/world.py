@@ -73,6 +73,7 @@ class World:
         self._unexpected: Exception | None = None
         self.settled_at = self.now()
         self.keys = 0
+        self._answered: dict[str, Asked] = {}
         with self._ids_of_this_world():
             self.servers = [Server(number, skew, around) for number, skew in enumerate(skews)]
 
@@ -164,6 +165,8 @@ class World:
         self.seen["request: answered"] += 1
         self.note(f"server {server.number}: run {outcome.test_run_id} is acknowledged")
         self.promises.answered(outcome, asked.key, seeds_target=asked.request.delivery.seed_target)
+        if asked.key is not None:
+            self._answered[asked.key] = asked
 
     async def reset(self, server: Server, outcome: Outcome, token: str | None) -> None:
         """Send a reset; `token` None is the right one."""
@@ -257,6 +260,11 @@ class World:
         self.note(f"server {server.number}: is cut off from the {place}")
         server.links[place].cut = True
 
+    def reconnect(self, server: Server) -> None:
+        """Let a server reach everything again."""
+        for link in server.links.values():
+            link.cut = False
+
     def settle(self, seconds: float) -> None:
         """Bring everything back for good, and give it so many seconds. Writes that are late reach the store before."""
         self.weather.settle()
@@ -272,6 +280,15 @@ class World:
             self.begin(server, self.keep_sweeping)
         self.pass_time(seconds)
 
+    def ask_again(self) -> None:
+        """Send every request that was answered, and has a key, once more, to whichever server."""
+        for number, asked in enumerate(list(self._answered.values())):
+            before = self.seen["request: answered"]
+            self.begin(self.servers[number % SERVERS], self.request, asked)
+            self.await_latest()
+            if self.seen["request: answered"] == before:
+                raise Broken(f"the request with key {asked.key} was answered, and is not answered again")
+
     def stop(self) -> None:
         """Stop all servers, and let all arrive that is still under way to the target."""
         for server in self.servers:
@@ -282,8 +299,8 @@ class World:
         """End what was done to servers and links: none is cut off, down or standing still."""
         for server in self.servers:
             server.process.paused_until = 0.0
+            self.reconnect(server)
             for link in server.links.values():
-                link.cut = False
                 link.armed.clear()
             self.restart(server)
 

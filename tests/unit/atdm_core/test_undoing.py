@@ -13,7 +13,7 @@ from tests.unit.atdm_core.shop import make_bundle, make_plan
 from tests.unit.atdm_core.weather import When
 
 ROLLED_BACK = ["request_received", "plan_resolved", "seed_failed", "rollback_completed"]
-STEPS = ["catalog.record", "log.append", "target.delete", "log.append", "log.close"]
+STEPS = ["log.append", "catalog.record", "target.delete", "log.append", "log.close"]
 
 
 class Failure:

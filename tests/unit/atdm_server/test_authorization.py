@@ -161,6 +161,6 @@ async def test_refusal_names_the_token_and_the_scope(tmp_path: Path) -> None:
     async with server(tmp_path, reads_need_token=False) as (_, client):
         response = await client.post("/test-data/requests", headers={"authorization": f"Bearer {SECRETS['reset']}"})
     error = response.json()["error"]
-    assert error["message"] == "the token 'reset' may not do this; use one with the scope 'seed' or 'admin'"
+    assert error["message"] == "the token 'reset' may not do this; use one with the scope 'seed', or 'admin'"
     assert error["details"] == {"scope": "seed"}
     assert not any(secret in response.text for secret in SECRETS.values())

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
-from litestar.types import HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
+from litestar.types import Receive, Scope, Send
 
-from atdm_server.errors import DeadlineExceeded
 from atdm_server.load_limit import LoadLimit
 
 REQUESTS = "/test-data/requests"
@@ -118,57 +117,3 @@ async def test_long_work_has_no_deadline(path: str) -> None:
         assert waiting
         work.go.set()
         assert (await asked).status_code == 200
-
-
-async def test_a_body_has_a_deadline_also_before_long_work() -> None:
-    """Who sends a body a little at a time, and does not end, cannot hold a place for ever."""
-    pieces = 0
-
-    async def drip() -> ReceiveMessage:
-        nonlocal pieces
-        pieces += 1
-        if pieces > 3:
-            await asyncio.Event().wait()
-        return {"type": "http.request", "body": b"x", "more_body": True}
-
-    with pytest.raises(DeadlineExceeded, match="the body did not arrive within"):
-        await LoadLimit(_read_all, at_once=1, waiting=0, deadline=0.05)(_scope(LONG[0]), drip, _ignore)
-    assert pieces == 4
-
-
-async def test_a_body_that_has_arrived_has_no_deadline() -> None:
-    """When the body is there, waiting for the caller to go away is bounded by nothing."""
-    told: list[str] = []
-    gone = asyncio.Event()
-
-    async def receive() -> ReceiveMessage:
-        if not told:
-            told.append("body")
-            return {"type": "http.request", "body": b"{}", "more_body": False}
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-        told.append((await receive())["type"])
-
-    limit = LoadLimit(app, at_once=1, waiting=0, deadline=0.01)
-    served = asyncio.create_task(limit(_scope(LONG[0]), receive, _ignore))
-    _, waiting = await asyncio.wait([served], timeout=0.05)
-    assert waiting
-    gone.set()
-    await served
-    assert told == ["body", "http.disconnect"]
-
-
-def _scope(path: str) -> HTTPScope:
-    return {"type": "http", "method": "POST", "path": path}  # pyright: ignore[reportReturnType]
-
-
-async def _read_all(scope: Scope, receive: Receive, send: Send) -> None:
-    while (await receive()).get("more_body"):
-        pass
-
-
-async def _ignore(message: Message) -> None:
-    pass

@@ -45,5 +45,6 @@ def test_missing_settings_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.delenv("ATDM_API_TOKEN", raising=False)
     assert main([]) == 1
     assert capsys.readouterr().err == (
-        "atdm-server: set ATDM_API_TOKEN: every mutation must carry it as a bearer token\n"
+        "atdm-server: set ATDM_API_TOKEN: every mutation must carry it as a bearer token; "
+        "or ATDM_API_TOKENS_FILE, for several tokens with scopes\n"
     )

@@ -35,6 +35,11 @@ CONTRACT = {
 """The statuses that the contract gives to codes."""
 
 SIBLINGS = {
+    "SCOPE_REQUIRED": 403,
+    "RUN_GONE": 410,
+    "TOO_MANY_REQUESTS": 429,
+    "TARGET_ERROR": 502,
+    "DEADLINE_EXCEEDED": 504,
     "RESET_FAILED": 502,
     "SNAPSHOT_FAILED": 502,
     "RESTORE_FAILED": 502,
@@ -50,7 +55,6 @@ OURS_TO_MEND = {
     "REQUEST_ERROR",
     "RUN_ERROR",
     "BASELINE_ERROR",
-    "TARGET_ERROR",
     "STORE_ERROR",
     "TRAIL_CONFLICT",
     "TRAIL_BROKEN",

@@ -147,7 +147,8 @@ class Recovery:
         process carried the run on. Where there is a key, somebody may have been answered with it: the run stays, and
         who sends the request again is answered. Where there is none, nobody can: its rows go the ordinary way.
         """
-        trail = await self._decide(abandoned.trail, abandoned.row)
+        trail = await self._decide(abandoned.trail)
+        await self._services.catalog.record(abandoned.row)
         if run_status(trail.events) != "ready" or abandoned.keyed:
             await self._finish_rollback(trail)
             return
@@ -156,9 +157,8 @@ class Recovery:
         if started is not None:
             await finish_reset(self._services, started, invoker)
 
-    async def _decide(self, draft: Trail, row: CatalogRow) -> Trail:
+    async def _decide(self, draft: Trail) -> Trail:
         """The trail as it is decided, by the draft or by somebody who was quicker."""
-        await self._services.catalog.record(row)
         part = draft.unstored()
         if part.version == 0:
             try:
@@ -216,9 +216,10 @@ class Recovery:
     async def _settle(self, work: _Unsettled) -> None:
         """End what a process began that seems to have died."""
         trail = await self._services.log.read(work.mark.run_id)
-        if trail is None and work.mark.state == "seeding":
-            draft = self._draft(work.mark)
-            trail = await self._decide(draft, catalog_row(draft, work.mark.token_sha256 or ""))
+        if _is_seeding(work):
+            trail = trail or await self._decide(self._draft(work.mark))
+            if run_status(trail.events) == "rolled_back":  # one that is kept has a row, which tells its answer
+                await self._services.catalog.record(catalog_row(trail, work.mark.token_sha256 or ""))
         if trail is None:
             raise RunNotFound(
                 f"run {work.mark.run_id} was being taken back, and has no record", run_id=work.mark.run_id

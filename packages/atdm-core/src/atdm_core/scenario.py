@@ -55,7 +55,7 @@ def parse_scenario(text: bytes, file: str) -> Scenario:
         raise ScenarioInvalid(f"{file}: larger than {LARGEST_FILE} bytes", file=file)
     try:
         content: object = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader, made stricter
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise ScenarioInvalid(f"{file}: {error}", file=file) from error
     if isinstance(content, dict):
         written = cast("dict[object, object]", content)

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.server import Server
 
 from atdm_core import AtdmError, Registry
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "atdm_server.worker:create_worker_app",
         factory=True,
         interface=Interfaces.ASGI,
+        http=HTTPModes.http1,  # nobody needs HTTP/2 without TLS, and its headers may be 16 MiB
         address=settings.host,
         port=settings.port,
         workers=settings.workers,

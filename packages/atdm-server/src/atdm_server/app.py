@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 from atdm_core import AtdmError, Engine, Registry
 from atdm_core.fixtures import FixtureFolder
 from atdm_server.authorization import Guard, guard_reads, require_scope
+from atdm_server.body_arrival import BodyArrival
 from atdm_server.head import HeadAsGet
 from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
@@ -121,7 +122,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         logging_config=None,
     )
     limited = LoadLimit(
-        app.asgi_handler,
+        BodyArrival(app.asgi_handler, settings.request_timeout),
         at_once=settings.changes_at_once,
         waiting=settings.changes_waiting,
         deadline=settings.request_timeout,

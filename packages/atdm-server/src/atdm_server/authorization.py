@@ -33,7 +33,9 @@ def require_scope(tokens: Tokens, scope: Scope) -> Guard:
             )
         if not token.may(scope):
             raise ScopeRequired(
-                f"the token {token.name!r} may not do this; use one with the scope {scope!r} or 'admin'", scope=scope
+                f"the token {token.name!r} may not do this; use one with the scope {scope!r}"
+                + ("" if scope == "admin" else ", or 'admin'"),
+                scope=scope,
             )
         connection.scope["state"][PRINCIPAL] = token.name
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 import msgspec
-from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from atdm_server.errors import DeadlineExceeded, TooManyRequests
 from atdm_server.responses import ErrorBody, ErrorContent, status_of
@@ -26,8 +26,7 @@ class LoadLimit:
     def __init__(self, app: ASGIApp, *, at_once: int, waiting: int, deadline: float) -> None:
         """`at_once` changes are served, `waiting` more may queue.
 
-        `deadline` in seconds: for one change, from its arrival to its answer; for one that concerns the whole target,
-        until its body has arrived, as slow senders would occupy the server otherwise.
+        `deadline` in seconds, from arrival to answer, for every change but those of the whole target.
         """
         self._app = app
         self._free = asyncio.Semaphore(at_once)
@@ -58,10 +57,9 @@ class LoadLimit:
             answering = True
             await send(message)
 
-        is_long = scope["path"] in _LONG
-        receive = _in_time(receive, self._deadline) if is_long else receive
+        deadline = None if scope["path"] in _LONG else self._deadline
         try:
-            async with asyncio.timeout(None if is_long else self._deadline), self._free:
+            async with asyncio.timeout(deadline), self._free:
                 await self._app(scope, receive, send_and_note)
         except TimeoutError:
             if answering:
@@ -71,24 +69,6 @@ class LoadLimit:
                 "with a new Idempotency-Key if it had one"
             )
             await _refuse(late, send, [])
-
-
-def _in_time(receive: Receive, seconds: float) -> Receive:
-    """`receive`, which gives the whole body so many seconds to arrive; `DeadlineExceeded` when it does not."""
-    until: float | None = asyncio.get_running_loop().time() + seconds
-
-    async def receive_in_time() -> ReceiveMessage:
-        nonlocal until
-        try:
-            async with asyncio.timeout_at(until):
-                message = await receive()
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"the body did not arrive within {seconds:g} s; send it again") from error
-        if not message.get("more_body", False):
-            until = None
-        return message
-
-    return receive_in_time
 
 
 async def _refuse(error: TooManyRequests | DeadlineExceeded, send: Send, headers: list[tuple[bytes, bytes]]) -> None:

@@ -14,7 +14,7 @@ __all__ = ["RUN_ID", "RequestLog", "configure_logging"]
 
 RUN_ID: Final = "test_run_id"  # where a handler leaves the run that it made, in the state of the request
 
-LONGEST_HEADER: Final = 255  # characters of a header that go into a line
+LONGEST: Final = 255  # characters of what a caller made up that go into a line
 
 _log = structlog.stdlib.get_logger("atdm_server")
 
@@ -68,7 +68,7 @@ class RequestLog:
                 request_id=request_id,
                 test_run_id=scope["state"].get(RUN_ID) or _run_in(scope["path"]),
                 method=scope["method"],
-                path=scope["path"],
+                path=scope["path"][:LONGEST],
                 status=status,
                 latency_ms=round((time.perf_counter() - started) * 1000, 3),
                 invoker=_invoker(scope),
@@ -77,10 +77,10 @@ class RequestLog:
 
 def _invoker(scope: Scope) -> str:
     headers = dict(scope["headers"])
-    return headers.get(b"x-atdm-invoker", b"unknown").decode("latin-1")[:LONGEST_HEADER]
+    return headers.get(b"x-atdm-invoker", b"unknown").decode("latin-1")[:LONGEST]
 
 
 def _run_in(path: str) -> str | None:
     """The run that a path names: `/audit/runs/<run>`, `/test-data/runs/<run>/reset`."""
     _, found, rest = path.partition("/runs/")
-    return rest.partition("/")[0] if found else None
+    return rest.partition("/")[0][:LONGEST] if found else None
