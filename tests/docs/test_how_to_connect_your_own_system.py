@@ -64,12 +64,12 @@ def test_migrations_are_refused_as_shown(tmp_path: Path, stack: Stack) -> None:
 
 
 def test_bundles_are_refused_as_shown(tmp_path: Path) -> None:
-    """A table without a run column and a column that a table lacks are refused with the messages of the table."""
+    """A table that is not there and a column that a table lacks are refused with the messages of the table."""
     atdm = Checkout(tmp_path / "atdm")
     declared = file_of(atdm.blocks(PAGE), "0001_existing.sql")
     tagged = declared.replace("due_on date NOT NULL", "test_run_id text")
     told: list[str] = []
-    for sql, table in ((declared, "reader"), (tagged, "loan")):
+    for sql, table in ((declared, "shelf"), (tagged, "loan")):
         (tmp_path / FIRST).write_text(sql, encoding="utf-8")
         rows = {table: msgspec.Raw(b'[{"due_on": "2026-07-04", "test_run_id": "run"}]')}
         with pytest.raises(TargetError) as refusal:

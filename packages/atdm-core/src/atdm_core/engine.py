@@ -106,6 +106,7 @@ class Engine:
         self._recovery = Recovery(self._services, report, grace=grace, monotonic=monotonic)
         self._reaper = Reaper(self._services, report)
         self._serving: set[str] = set()
+        self._sweeping = asyncio.Lock()
 
     async def request(self, request: Request, caller: Caller) -> Outcome:
         """Serve a request: intent, plan, rows, judgement, record, seed, fixtures, record, answer.
@@ -169,11 +170,12 @@ class Engine:
 
     async def sweep(self) -> None:
         """One round of recovery and expiry: what processes left behind is settled, what is overdue is taken back."""
-        for sweep in (self._recovery.sweep, self._reaper.sweep):
-            try:
-                await sweep()
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next round comes
-                self._report("", error)
+        async with self._sweeping:  # two rounds at once would settle the same runs, on the same trails
+            for sweep in (self._recovery.sweep, self._reaper.sweep):
+                try:
+                    await sweep()
+                except Exception as error:  # noqa: BLE001 - whatever it was, the next round comes
+                    self._report("", error)
 
     async def keep_sweeping(self, pace: float = PACE) -> None:
         """Sweep round by round until cancelled. Every process does; none of them leads."""

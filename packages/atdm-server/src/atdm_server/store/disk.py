@@ -82,6 +82,7 @@ class DiskStore:
             try:
                 os.link(unfinished, path)
             except FileExistsError:
+                _sync_folder(path.parent)  # it may be there for us to see, and not yet for a power cut
                 return path.read_bytes() == data
         _sync_folder(path.parent)
         return True
