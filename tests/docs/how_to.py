@@ -21,7 +21,7 @@ PLACEHOLDER = re.compile(r"\b(?:RUN|OTHER|TOKEN)\b")
 # In a folder of links, `make` would set up an environment; what these targets do is one program.
 MAKE = 'make() { for target in "$@"; do .venv/bin/python -m infra.local_stack "$target"; done; }'
 PATIENCE = 120  # seconds for one block
-NOT_A_READERS = ("ATDM_", "TARGET_", "AWS_", "CI")  # variables
+NOT_A_READERS = ("ATDM_", "TARGET_", "AWS_", "CI", "MAKE", "MFLAGS")  # variables
 
 _FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', flags=re.MULTILINE | re.DOTALL)
 
