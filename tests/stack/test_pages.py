@@ -108,7 +108,7 @@ def test_every_request_that_can_be_copied_works(stack: Stack, environment: dict[
     page = look_at(f"{stack.api_url}/ui/scenarios")
     assert f"export ATDM_API_URL={stack.api_url}\n" in page.copies[0]
     scenarios = [each.text for each in page.all("h3")]
-    assert len(scenarios) == 5
+    assert len(scenarios) == 6
     tests: list[Path] = []
     with AtdmClient(api_url=stack.api_url, api_token=stack.api_token) as client:
         for scenario in scenarios:
