@@ -120,7 +120,7 @@ def test_every_request_that_can_be_copied_works(stack: Stack, environment: dict[
             client.reset_run(answer["test_run_id"], answer["cleanup"]["cleanup_token"])
             tests.append(tmp_path / f"test_{scenario}.py")
             tests[-1].write_text(test, encoding="utf-8")
-    assert "5 passed" in shell(f"python -m pytest -p no:cacheprovider {shlex.join(map(str, tests))}", environment)
+    assert "6 passed" in shell(f"python -m pytest -p no:cacheprovider {shlex.join(map(str, tests))}", environment)
 
 
 def shell(line: str, environment: dict[str, str]) -> str:
