@@ -10,24 +10,24 @@ ARG PYTHON=3.13.9-slim-bookworm
 FROM python:${PYTHON} AS wheels
 WORKDIR /src
 COPY . .
-RUN python -m pip install --quiet --target tools "uv==$(sed -n 's/^uv_version=//p' scripts/bootstrap.sh)"
-RUN tools/bin/uv build --quiet --all-packages --wheel --out-dir dist
-RUN tools/bin/uv lock --quiet
+RUN python -m pip install --quiet --target builder "uv==$(sed -n 's/^uv_version=//p' scripts/bootstrap.sh)"
+RUN builder/bin/uv build --quiet --all-packages --wheel --out-dir dist
+RUN builder/bin/uv lock --quiet
 
 FROM wheels AS server-environment
-RUN tools/bin/uv export --quiet --frozen --no-dev --package atdm-server --package atdm-healthcare \
+RUN builder/bin/uv export --quiet --frozen --no-dev --package atdm-server --package atdm-healthcare \
     --no-emit-workspace --no-header --no-annotate --output-file server.txt
-RUN tools/bin/uv venv --quiet --relocatable --python python environment
-RUN tools/bin/uv pip install --quiet --python environment --require-hashes --requirement server.txt
-RUN tools/bin/uv pip install --quiet --python environment --no-index --no-deps \
+RUN builder/bin/uv venv --quiet --relocatable --python python environment
+RUN builder/bin/uv pip install --quiet --python environment --require-hashes --requirement server.txt
+RUN builder/bin/uv pip install --quiet --python environment --no-index --no-deps \
     dist/atdm_core-*.whl dist/atdm_healthcare-*.whl dist/atdm_server-*.whl
 
 FROM wheels AS target-environment
-RUN tools/bin/uv export --quiet --frozen --no-dev --package target-healthcare \
+RUN builder/bin/uv export --quiet --frozen --no-dev --package target-healthcare \
     --no-emit-workspace --no-header --no-annotate --output-file target.txt
-RUN tools/bin/uv venv --quiet --relocatable --python python environment
-RUN tools/bin/uv pip install --quiet --python environment --require-hashes --requirement target.txt
-RUN tools/bin/uv pip install --quiet --python environment --no-index --no-deps dist/target_healthcare-*.whl
+RUN builder/bin/uv venv --quiet --relocatable --python python environment
+RUN builder/bin/uv pip install --quiet --python environment --require-hashes --requirement target.txt
+RUN builder/bin/uv pip install --quiet --python environment --no-index --no-deps dist/target_healthcare-*.whl
 
 FROM python:${PYTHON} AS server
 WORKDIR /opt/atdm

@@ -237,7 +237,7 @@ async def test_runs_since(client: httpx2.AsyncClient) -> None:
 async def test_catalog_of_scenarios(client: httpx2.AsyncClient) -> None:
     """The catalog tells what can be asked for, and what each constraint can be."""
     body = (await client.get("/catalog/scenarios")).json()
-    assert len(body["scenarios"]) == 5
+    assert len(body["scenarios"]) == 6
     assert set(body["scenarios"][0]) == {
         "domain",
         "scenario_id",

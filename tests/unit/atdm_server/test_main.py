@@ -42,7 +42,8 @@ def test_unknown_planner_and_store_are_told(tmp_path: Path) -> None:
 
 def test_missing_settings_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A server that is started without its token says why in one line, and exits with 1."""
-    monkeypatch.delenv("ATDM_API_TOKEN", raising=False)
+    for name in ("ATDM_API_TOKEN", "ATDM_API_TOKENS", "ATDM_API_TOKENS_FILE"):
+        monkeypatch.delenv(name, raising=False)
     assert main([]) == 1
     assert capsys.readouterr().err == (
         "atdm-server: set ATDM_API_TOKEN: every mutation must carry it as a bearer token; "
