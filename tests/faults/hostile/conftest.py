@@ -48,6 +48,7 @@ def hostile_stack(stack: Stack, hostile_home: Path) -> Generator[Stack]:
             patch.setenv(name, value)
         patch.setenv("PYTHONPATH", install_pack(hostile_home / "installed"))
         with local_stack(hostile_home / "stack", database_url=dsn) as running:
+            patch.undo()  # its processes have started; those of other tests are not to be like them
             yield running
 
 
