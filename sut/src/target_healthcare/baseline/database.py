@@ -29,8 +29,8 @@ from target_healthcare.queries import read_queries
 from target_healthcare.schema import Schema
 
 _QUERIES: Final = read_queries(Path(__file__).with_name("queries.sql"))
-_BATCH_ROWS: Final = 65_536
-_BATCH_BYTES: Final = 4 << 20
+_BATCH_ROWS: Final = 32_768
+_BATCH_BYTES: Final = 2 << 20
 """A batch ends with the row that reaches either; only a larger row makes a larger batch."""
 _CONNECT_SECONDS: Final = 5
 
