@@ -150,7 +150,7 @@ def test_the_frames_are_the_contract_s(whole: Database) -> None:
 
     assert headers[0].keys() == {"kind", "schema_version", "captured_at", "tables"}
     assert headers[0]["tables"] == TABLES
-    assert [header["rows"] for header in headers if header["kind"] == "batch"] == [4, 8, 0, 65_536, 4_464]
+    assert [header["rows"] for header in headers if header["kind"] == "batch"] == [4, 8, 0, 32_768, 32_768, 4_464]
     assert [header["table"] for header in headers if header["kind"] == "table"] == TABLES
     assert headers[-1]["kind"] == "done"
     assert all(bool(payload) == (header["kind"] == "batch") for header, payload in frames)
