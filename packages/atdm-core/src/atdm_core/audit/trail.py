@@ -120,6 +120,11 @@ class Trail:
         """The hash of the last entry."""
         return self._entries[-1].hash if self._entries else genesis(self.run_id)
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether its first part, which decides what becomes of the run, is stored."""
+        return self._version > 0
+
     def record(
         self,
         action: str,
