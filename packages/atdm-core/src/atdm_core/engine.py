@@ -246,6 +246,8 @@ class Engine:
                 error.run_id = run.id
             raise
         await self._log.note(run.mark("close", "ready", answer.audit_head))
+        if run.trail.is_decided:
+            self._services.recent.keep(row, run.trail)
         return answer
 
     async def _undone(self, run: Run, row: CatalogRow, recording: Awaitable[None]) -> None:
@@ -319,7 +321,7 @@ class Engine:
 
 
 def _as_decided(outcome: Outcome, trail: Trail) -> Outcome:
-    """The answer with the head and the end of time that the stored trail tells; `SeedFailed` when it was rolled back."""
+    """The answer, with what the stored trail tells of its head and its time; `SeedFailed` when it was rolled back."""
     if run_status(trail.events) in ("rolled_back", "rejected"):
         raise _rolled_back(trail.run_id)
     head = next(entry.hash for entry in trail.entries if entry.event.action == "catalog_recorded")
