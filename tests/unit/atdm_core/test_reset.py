@@ -128,13 +128,12 @@ async def test_reset_whose_record_was_lost_can_be_repeated(house: House) -> None
 
 
 async def test_resets_at_the_same_time(house: House) -> None:
-    """Of several resets at once at least one cleans, all end well, and the trail is whole."""
+    """Of several resets at once one cleans, the others say that it is done, and the trail is whole."""
     outcome = await house.ask()
     resets = await asyncio.gather(
         *(house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, str(i)) for i in range(4))
     )
-    assert {reset.status for reset in resets} <= {"cleaned", "already_cleaned"}
-    assert "cleaned" in {reset.status for reset in resets}
+    assert sorted(reset.status for reset in resets) == ["already_cleaned"] * 3 + ["cleaned"]
     assert (await house.actions(outcome.test_run_id)).count("reset_completed") == 1
     assert house.rows() == 0
     assert house.open_runs() == set()

@@ -83,7 +83,7 @@ async def start_reset(services: Services, trail: Trail, invoker: str) -> Trail |
 
 
 async def _wipe(services: Services, trail: Trail, invoker: str) -> Deletion | None:
-    """Record that the run is being reset, delete its rows, record what came of it; None when they are gone already."""
+    """Record that the run is being reset, delete its rows, record what came of it; None when others have done so."""
     started = await start_reset(services, trail, invoker)
     if started is None:
         return None
@@ -98,15 +98,18 @@ async def _wipe(services: Services, trail: Trail, invoker: str) -> Deletion | No
         raise
 
 
-async def finish_reset(services: Services, started: Trail, invoker: str) -> Deletion:
-    """Delete the rows of a run whose reset is recorded as started, and record that; a `TargetError` is not recorded."""
+async def finish_reset(services: Services, started: Trail, invoker: str) -> Deletion | None:
+    """Delete the rows of a run whose reset is recorded as started, and record that; a `TargetError` is not recorded.
+
+    None when another reset, or the reaper, was quicker to record the end of the run.
+    """
     run_id = started.run_id
     deletion = await services.target.delete(run_id)
     deletion = msgspec.structs.replace(deletion, residue=residue_of(started, deletion))
     done = await append_events(services.log, run_id, lambda t: _complete(t, invoker, deletion), started)
     head = done and done.head.hex()
     await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="cleaned", head=head))
-    return deletion
+    return deletion if done else None
 
 
 def residue_of(trail: Trail, deletion: Deletion) -> Sequence[Residue]:
