@@ -59,7 +59,10 @@ def victim(hostile_stack: Stack, tally: dict[str, Counter[str]]) -> Generator[Vi
     assert address.hostname is not None
     assert address.port is not None
     with httpx2.Client(base_url=hostile_stack.api_url, trust_env=False, timeout=15) as http:
-        yield Victim(hostile_stack, Wire(address.hostname, address.port), http, tally)
+        victim = Victim(hostile_stack, Wire(address.hostname, address.port), http, tally)
+        before = victim.state()["tables"]
+        yield victim
+        victim.check_promises(before)
 
 
 @pytest.fixture(scope="session")
