@@ -55,9 +55,11 @@ def check_constraints(
             )
         if not constraint.allows(value):
             allowed = constraint.allowed
-            told = ", ".join(map(_shown, allowed)) if allowed is not None else f"any {constraint.type}"
+            texts = constraint.type == "string" if allowed is None else any(isinstance(each, str) for each in allowed)
+            shown = _shown if texts and isinstance(value, str) else _encoded  # else "3" would look like 3
+            told = f"any {constraint.type}" if allowed is None else ", ".join(map(shown, allowed))
             raise InvalidConstraint(
-                f"{name} cannot be {_shown(value)}; allowed: {told}",
+                f"{name} cannot be {shown(value)}; allowed: {told}",
                 constraint=name,
                 value=value,
                 allowed=list(allowed) if allowed is not None else None,
@@ -66,4 +68,8 @@ def check_constraints(
 
 
 def _shown(value: ConstraintValue) -> str:
-    return value if isinstance(value, str) and value else msgspec.json.encode(value).decode()
+    return value if isinstance(value, str) and value else _encoded(value)
+
+
+def _encoded(value: ConstraintValue) -> str:
+    return msgspec.json.encode(value).decode()

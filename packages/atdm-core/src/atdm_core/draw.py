@@ -163,7 +163,7 @@ class Draw:
         tables = self._made.get(entity)
         if not tables:
             raise GeneratorFailed(
-                f"the generator of {self._entity} refers to {entity}, which no earlier step made; "
-                f"made so far: {', '.join(self._made) or 'nothing'}"
+                f"the generator of {self._entity} refers to {entity}, which no earlier step made; put a step "
+                f"that makes {entity} before it (made so far: {', '.join(self._made) or 'nothing'})"
             )
         return tables[-1]

@@ -61,9 +61,14 @@ def broken_rules(pack: Pack, plan: Plan, bundle: Bundle, others: Sequence[str] =
 
 
 def ways_to_break(
-    pack: Pack, scenario_id: str, rule: str, fixed: Mapping[str, ConstraintValue] | None = None
+    pack: Pack,
+    scenario_id: str,
+    rule: str,
+    fixed: Mapping[str, ConstraintValue] | None = None,
+    *,
+    alone: bool = True,
 ) -> Sequence[Way]:
-    """The ways that break this rule and no other; empty when none was found. `fixed` constraints stay as they are.
+    """The ways that break this rule and, if `alone`, no other; empty when none was found. `fixed` constraints stay.
 
     Two constraints are changed together only where changing one does not do.
     """
@@ -77,11 +82,11 @@ def ways_to_break(
     ]
     cells = list(_cells(pack, plan, rule))
     tries = [Way(knob) for knob in knobs] + [Way(cell=cell) for cell in cells]
-    found = [way for way in tries if _breaks(pack, plan, way, rule)]
+    found = [way for way in tries if _breaks(pack, plan, way, rule, alone=alone)]
     if not found:
         pairs = [Way({**one, **two}) for one, two in combinations(knobs, 2) if one.keys() != two.keys()]
         pairs += [Way(knob, cell) for knob in knobs for cell in cells]
-        found = [way for way in pairs if _breaks(pack, plan, way, rule)]
+        found = [way for way in pairs if _breaks(pack, plan, way, rule, alone=alone)]
     return found
 
 
@@ -94,12 +99,13 @@ def set_cell(bundle: Bundle, cell: Cell, *, by: int = FARTHEST) -> Bundle:
     return Bundle(bundle.run_id, {**bundle.tables, cell.entity: tuple(tables)})
 
 
-def _breaks(pack: Pack, plan: Plan, way: Way, rule: str) -> bool:
+def _breaks(pack: Pack, plan: Plan, way: Way, rule: str, *, alone: bool) -> bool:
     wanted = pack.plan(plan.scenario_id, {**plan.constraints, **way.constraints}, seed=plan.seed, as_of=plan.as_of)
     bundle = generate(pack, wanted, "probe")
     if way.cell:
         bundle = set_cell(bundle, way.cell)
-    return broken_rules(pack, plan, bundle, [rule]) == [rule]
+    broken = broken_rules(pack, plan, bundle, [rule])
+    return broken == [rule] or (rule in broken and not alone)
 
 
 def _cells(pack: Pack, plan: Plan, rule: str) -> Iterator[Cell]:
