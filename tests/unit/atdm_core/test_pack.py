@@ -75,7 +75,7 @@ LOST = Entity(name="lost", key="id", columns={"id": Key(), "home": Ref(entity="c
         ({"entities": (COUNTRY, CUSTOMER, ORDER, NO_KEY)}, "no column 'id' for its key; the entity has: name"),
         (
             {"entities": (COUNTRY, CUSTOMER, ORDER, LOST)},
-            "refers to 'customers' in home, which is no entity; the pack has: country, customer, order, lost. Did you mean",
+            "refers to 'customers' in home, which is no entity; the pack has: country, customer, order, lost. Did you",
         ),
         ({"generators": (generate_customer, generate_order, generate_ghost)}, "makes 'ghost', which is no entity"),
         ({"generators": (generate_customer, generate_order, generate_country)}, "whose rows all runs share"),

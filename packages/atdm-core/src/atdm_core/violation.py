@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from atdm_core.columns import Coded, Column, Pool, values
-from atdm_core.entity import Day, Entity, Instant, Integer, OneOf, Ref, Text
+from atdm_core.entity import Day, Entity, Instant, Integer, Number, OneOf, Ref, Text
 from atdm_core.pack import Pack, generate
 from atdm_core.rules import ReferenceRule, Rule
 from atdm_core.table import Table
@@ -124,7 +124,7 @@ def _cells_of(pack: Pack, entity: Entity, step: int) -> Iterator[Cell]:
                 yield from (Cell(entity.name, step, column, text) for text in kind.allowed)
             case Ref() if not pack.entities[kind.entity].reference:
                 yield Cell(entity.name, step, column, NO_SUCH_ROW)
-            case Day() | Instant() | Integer():
+            case Day() | Instant() | Integer() | Number():
                 yield from (Cell(entity.name, step, column, direction=direction) for direction in (1, -1))
             case Text() if kind.nullable:
                 yield Cell(entity.name, step, column)
