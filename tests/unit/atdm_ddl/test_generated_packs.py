@@ -5,7 +5,6 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Generator
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from atdm_core import Pack, generate, judge
 from atdm_core.testing import PackContract
 from atdm_ddl import draft_pack, drift, read_ddl, write_pack
 from target_healthcare.__main__ import prepare_database
-from tests.postgres import fresh_database, start_postgres
+from tests.postgres import fresh_database
 from tests.unit.target_healthcare.bundles import SHA
 from tests.unit.target_healthcare.conftest import running_target, settings_for
 
@@ -30,13 +29,6 @@ SCHEMAS = {
     "crossed": HERE / "schemas/crossed.sql",
 }
 TESTS_OF_A_PACK = sum(name.startswith("test_") for name in dir(PackContract))
-
-
-@pytest.fixture(scope="module")
-def server() -> Generator[str]:
-    """A PostgreSQL server."""
-    with start_postgres() as dsn:
-        yield dsn
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from atdm_ddl.keys import RUN_COLUMN, fits_key, key_of, pointed_at, references_of, root_of, usable_tables
+from atdm_ddl.keys import RUN_COLUMN, fits_key, key_behind, key_of, pointed_at, references_of, root_of, usable_tables
 from atdm_ddl.meaning import Value, literal, places_of, range_of, value_of
 from atdm_ddl.names import free_name, local, slug
 from atdm_ddl.ordering import in_order
@@ -52,8 +52,9 @@ def draft_pack(schema: Schema) -> Draft:
     """The pack of a schema. What its DDL says and the pack cannot honour is in `notes`."""
     draft = Draft(notes=list(schema.notes))
     tables = usable_tables(schema, draft.notes)
-    ordered, ahead = in_order(tables)
-    drafter = _Drafter(draft, tables, ahead)
+    keys = {name: key_of(table, tables) or "" for name, table in tables.items()}
+    ordered, ahead = in_order(tables, keys)
+    drafter = _Drafter(draft, tables, keys, ahead)
     for table in ordered:
         drafter.add(table)
     if not any(value.draws for entity in draft.entities for value in entity.values.values()):
@@ -64,11 +65,13 @@ def draft_pack(schema: Schema) -> Draft:
 class _Drafter:
     """Fills entities one after the other; `ahead` are the references, by table, that point at one made later."""
 
-    def __init__(self, draft: Draft, tables: Mapping[str, Table], ahead: set[tuple[str, str]]) -> None:
+    def __init__(
+        self, draft: Draft, tables: Mapping[str, Table], keys: Mapping[str, str], ahead: set[tuple[str, str]]
+    ) -> None:
         self._draft = draft
         self._tables = tables
         self._ahead = ahead
-        self._keys = {name: key_of(table, tables) or "" for name, table in tables.items()}
+        self._keys = keys
         self._made: dict[str, EntityDraft] = {}
 
     def add(self, table: Table) -> None:
@@ -129,21 +132,24 @@ class _Drafter:
             return Value(value_of(column).kind, "None", note=f"null, because the pack cannot make a {missing}")
         key = self._first(entity, column, references)
         other = pointed_at(key, column.name)
-        target = self._target(key.table, other)
+        root = key_behind(key.table, other, self._tables, self._keys)
+        target = key.table if other == self._keys[key.table] else root
+        code = self._code(key.table, other)
         if key.table == entity.table.name or (entity.table.name, key.table) in self._ahead:
-            code, told = None, f"null, because {key.table} is made after it (a cycle)"
-            if key.table == entity.table.name:
-                told = "null, as of the root of a tree"
             if column.nullable:
-                return Value(_ref(target, column), "None", note=told)
-        else:
-            code = self._code(key.table, other)
-        if target is not None:
-            entity.parents[column.name] = target
-            root, _ = root_of(key.table, other, self._tables)
-            # The key that a row has by the time the database looks at the reference, wherever it is made.
-            return Value(_ref(target, column), code or f"draw.key({literal(slug(root))})")
-        return self._copy(entity, column, key, code)
+                cycle = f"{key.table} is made after it (a cycle)"
+                tree = key.table == entity.table.name
+                return Value(
+                    _ref(target, column),
+                    "None",
+                    note="null, " + ("as of the root of a tree" if tree else f"because {cycle}"),
+                )
+            # A key is known before its row is made, and the row is there by the time the database looks.
+            code = f"draw.key({literal(slug(root))})" if root else None
+        if target is None or code is None:
+            return self._copy(entity, column, key, code)
+        entity.parents[column.name] = target
+        return Value(_ref(target, column), code)
 
     def _first(self, entity: EntityDraft, column: Column, references: list[ForeignKey]) -> ForeignKey:
         """The reference to keep; those that lead elsewhere cannot be kept as well."""
@@ -154,18 +160,12 @@ class _Drafter:
                 self._tell(entity, column, f"refers to {first.table} and to {key.table}; only the first is kept")
         return first
 
-    def _target(self, table: str, column: str) -> str | None:
-        """The entity whose keys stand in a column; None where it holds something else than keys."""
-        if column == self._keys[table]:
-            return table
-        root, first = root_of(table, column, self._tables)
-        return root if first == self._keys[root] else None
-
     def _code(self, table: str, column: str) -> str | None:
         """How to get at a column of a row that was made before; None where nothing made it."""
         if column == self._keys[table]:
             return f"draw.ref({literal(table)})"
-        return f"draw.of({literal(table)}, {literal(column)})" if column in self._made[table].values else None
+        made = table in self._made and column in self._made[table].values
+        return f"draw.of({literal(table)}, {literal(column)})" if made else None
 
     def _copy(self, entity: EntityDraft, column: Column, key: ForeignKey, code: str | None) -> Value:
         """A column that is no key, and must be like that of the row that the others refer to."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from atdm_ddl.names import slug
 from atdm_ddl.schema import Column, ForeignKey, Schema, Table
 
-__all__ = ["RUN_COLUMN", "fits_key", "key_of", "pointed_at", "references_of", "root_of", "usable_tables"]
+__all__ = ["RUN_COLUMN", "fits_key", "key_behind", "key_of", "pointed_at", "references_of", "root_of", "usable_tables"]
 
 RUN_COLUMN = "test_run_id"
 LONGEST_RUN = 27  # characters that a run's id and its hyphen add to a key
@@ -72,6 +72,12 @@ def root_of(table: str, column: str, tables: Mapping[str, Table]) -> tuple[str, 
             break
         table, column = key.table, pointed_at(key, column)
     return table, column
+
+
+def key_behind(table: str, column: str, tables: Mapping[str, Table], keys: Mapping[str, str]) -> str | None:
+    """The table whose keys stand in a column, at the end of its references; None where they are no keys."""
+    root, first = root_of(table, column, tables)
+    return root if first == keys[root] and not references_of(tables[root], first) else None
 
 
 def _fault_of(table: Table, tables: Mapping[str, Table]) -> str | None:
