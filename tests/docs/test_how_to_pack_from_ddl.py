@@ -10,9 +10,5 @@ PAGE = "pack-from-ddl"
 def test_the_schema_of_the_page_becomes_a_pack_and_rows(tmp_path: Path) -> None:
     """The commands of the page lead from DDL to rows in PostgreSQL and back, and tell of drift."""
     with checkout(tmp_path / "atdm", "infra", "packages", "pyproject.toml", "sut", ".tools") as atdm:
-        # The program of the linked environment would not see what is installed into this one, which `check` asks for.
-        program = atdm.folder / ".venv" / "bin" / "atdm"
-        program.unlink()
-        program.write_text(f"#!{program.with_name('python')}\nfrom atdm.cli import main\n\nmain()\n", encoding="utf-8")
-        program.chmod(0o755)
+        atdm.own_program()  # which `check` asks for the pack
         atdm.follow(atdm.blocks(PAGE), refused=[".venv/bin/atdm pack check"])

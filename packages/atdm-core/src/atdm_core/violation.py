@@ -74,6 +74,8 @@ def ways_to_break(
     """
     fixed = fixed or {}
     plan = pack.plan(scenario_id, fixed, seed=0, as_of=PROBE_DAY)
+    if not _is_judged(pack, plan, rule):
+        return []
     knobs = [
         {name: value}
         for name, constraint in pack.constraints.items()
@@ -106,6 +108,18 @@ def _breaks(pack: Pack, plan: Plan, way: Way, rule: str, *, alone: bool) -> bool
         bundle = set_cell(bundle, way.cell)
     broken = broken_rules(pack, plan, bundle, [rule])
     return broken == [rule] or (rule in broken and not alone)
+
+
+def _is_judged(pack: Pack, plan: Plan, rule: str) -> bool:
+    """Whether the plan makes what the rule looks at; without it every bundle passes."""
+    validator, made = pack.validators[rule], {pack.generators[step.generator].entity for step in plan.steps}
+    match validator:
+        case Rule():
+            return made >= set(validator.entities())
+        case ReferenceRule():
+            return validator.over in made
+        case _:
+            return True
 
 
 def _cells(pack: Pack, plan: Plan, rule: str) -> Iterator[Cell]:
