@@ -164,7 +164,7 @@ class Draw:
         if not tables:
             made = ", ".join(name for name, steps in self._made.items() if steps)
             raise GeneratorFailed(
-                f"the generator of {self._entity} refers to {entity}, which no earlier step made; put a step that makes "
-                f"{entity} before it (made so far: {made or 'nothing'})"
+                f"the generator of {self._entity} refers to {entity}, which no earlier step made; put a step that "
+                f"makes {entity} before it (made so far: {made or 'nothing'})"
             )
         return tables[-1]
