@@ -110,6 +110,13 @@ class Checkout:
         for name in ("atdm", "atdm-server"):
             (environment / "bin" / name).symlink_to(Path(sys.executable).with_name(name))
 
+    def own_program(self) -> None:
+        """Make `atdm` a program of `.venv`: that of the linked environment does not see what is installed here."""
+        program = self.folder / ".venv" / "bin" / "atdm"
+        program.unlink()
+        program.write_text(f"#!{program.with_name('python')}\nfrom atdm.cli import main\n\nmain()\n", encoding="utf-8")
+        program.chmod(0o755)
+
     def page(self, name: str) -> str:
         """A how-to, as it stands there."""
         return (ROOT / "docs" / "how-to" / f"{name}.md").read_text(encoding="utf-8")

@@ -66,14 +66,16 @@ def test_unknown_name_lists_what_exists() -> None:
     ("name", "value", "message"),
     [
         ("tier", "silver", "tier cannot be silver; allowed: gold, plain"),
-        ("tier", None, "tier cannot be null; allowed: gold, plain"),
+        ("tier", 1, 'tier cannot be 1; allowed: "gold", "plain"'),
+        ("tier", None, 'tier cannot be null; allowed: "gold", "plain"'),
         ("tier", "", 'tier cannot be ""; allowed: gold, plain'),
+        ("gift", "true", 'gift cannot be "true"; allowed: true, false'),
         ("gift", 1, "gift cannot be 1; allowed: true, false"),
         ("note", "x", "note cannot be x; allowed: null, ring twice"),
     ],
 )
 def test_wrong_value_lists_what_is_allowed(name: str, value: str | int | None, message: str) -> None:
-    """A value that is not allowed is refused with those that are, as JSON writes them."""
+    """A value that is not allowed is refused with those that are; texts in quotes where another type was meant."""
     with pytest.raises(InvalidConstraint) as refusal:
         check_constraints(SHOP.constraints, {name: value}, domain="shop")
     assert refusal.value.message == message

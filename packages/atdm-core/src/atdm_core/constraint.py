@@ -56,9 +56,11 @@ def check_constraints(
             )
         if not constraint.allows(value):
             allowed = constraint.allowed
-            told = ", ".join(map(_shown, allowed)) if allowed is not None else f"any {constraint.type}"
+            texts = constraint.type == "string" if allowed is None else any(isinstance(each, str) for each in allowed)
+            shown = _shown if texts and isinstance(value, str) else _encoded  # else "3" would look like 3
+            told = f"any {constraint.type}" if allowed is None else ", ".join(map(shown, allowed))
             raise InvalidConstraint(
-                f"{name} cannot be {_shown(value)}; allowed: {told}",
+                f"{name} cannot be {shown(value)}; allowed: {told}",
                 constraint=name,
                 value=value,
                 allowed=list(allowed) if allowed is not None else None,
@@ -67,9 +69,13 @@ def check_constraints(
 
 
 def _shown(value: ConstraintValue) -> str:
-    return _cut(value if isinstance(value, str) and value else msgspec.json.encode(value).decode())
+    return _cut(value if isinstance(value, str) and value else _encoded(value))
 
 
 def _cut(text: str) -> str:
     """The text, or its beginning where it is too long for a message."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _encoded(value: ConstraintValue) -> str:
+    return msgspec.json.encode(value).decode()
