@@ -94,6 +94,24 @@ def test_same_seed_gives_same_values(surface: Surface) -> None:
     assert values(surface.request({**body, "seed": 6})) != values(first)
 
 
+def test_draws_are_the_values_themselves(surface: Surface) -> None:
+    """A seed that lists all draws is answered and recorded as it came, and makes exactly what was drawn."""
+    seed = [0] * 14 + [43_200, 29]
+    body = {
+        "scenario": "active_member_clean",
+        "seed": seed,
+        "as_of": "2026-07-04",
+        "delivery": {"return_records": True},
+    }
+    answer = surface.request(body)
+    run_id = answer["test_run_id"]
+    assert answer["records"]["claim"][0]["submitted_at"].startswith("2026-07-03T12:00:00")
+    assert answer["records"]["member"][0]["address_zip"] == "00000"
+    assert list(answer["seed"]) == list(surface.trail(run_id)["plan"]["seed"]) == seed
+    assert surface.runs(limit=1)[0]["seed"] is None
+    surface.reset(run_id, answer["cleanup"]["cleanup_token"])
+
+
 def test_trail_tells_the_steps_in_order(surface: Surface) -> None:
     """The trail of a ready run holds the contract's events in order, its plan, decisions and records."""
     answer = surface.request({"scenario": "claim_denial_active_member"}, invoker="agent:planner-7")
@@ -146,6 +164,13 @@ def test_contradiction_is_rejected_by_name(surface: Surface) -> None:
             "INVALID_CONSTRAINT",
             ("paid", "denied", "pending"),
         ),
+        (
+            {"scenario": "active_member_clean", "seed": [0] * 15},
+            "INVALID_DRAWS",
+            ("15", "claim.submitted_at, below 30"),
+        ),
+        ({"scenario": "active_member_clean", "seed": [0] * 17}, "INVALID_DRAWS", ("17", "16")),
+        ({"scenario": "active_member_clean", "seed": [0, 4]}, "INVALID_DRAWS", ("plan.coverage_type", "from 0 to 3")),
     ],
 )
 def test_unknown_names_are_refused_with_what_exists(
