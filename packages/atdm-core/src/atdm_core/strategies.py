@@ -37,6 +37,7 @@ FIRST_DAY: Final = date(2000, 1, 1)
 DAYS: Final = (date(2099, 12, 31) - FIRST_DAY).days + 1
 CHARACTERS: Final = range(0x10000, 0x110000)  # the longest stretch of Unicode without a gap
 TEXTS: Final = st.text(st.characters(min_codepoint=CHARACTERS.start), min_size=24, max_size=24)
+AMOUNTS: Final = st.integers(1, FARTHEST)  # a draw of its own: characters are small too often, which breaks nothing
 
 T = TypeVar("T")
 Wanted: TypeAlias = ConstraintValue | EllipsisType | st.SearchStrategy[Any]
@@ -306,7 +307,7 @@ def _ways(pack: Pack, scenario: str, rule: str, wanted: Mapping[str, Wanted]) ->
 def _changed(search: Search, way: Way, bundle: Bundle) -> Bundle:
     if way.cell is None:
         return bundle
-    return set_cell(bundle, way.cell, by=1 + search.below(FARTHEST) if way.cell.direction else 0)
+    return set_cell(bundle, way.cell, by=search.draw(AMOUNTS) if way.cell.direction else 0)
 
 
 def _of_any_scenario(
