@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from atdm import AtdmClient, AtdmExampleStale, AtdmSettingsError
 from atdm.hypothesis import LiveRun, live
 from atdm.replay import example_of_run, read_example, replay
+from atdm_core.errors import InvalidRequest
 from atdm_core.strategies import bundles, requests
 from infra.local_stack import Stack
 
@@ -119,16 +120,31 @@ def test_what_validators_refuse_is_no_example(client: AtdmClient) -> None:
     [
         ({"pack_version": "0.9.0"}, "the example was made by healthcare 0.9.0, and the server has "),
         ({"values_sha256": "0" * 64}, "makes other values of this seed than when the example was made"),
+        ({"scenario": "gone"}, "and is none to the server any more: healthcare has no scenario 'gone'"),
+        ({"constraints": {"colour": "red"}}, "any more: healthcare has no constraint 'colour'"),
+        ({"seed": [0] * 17}, "any more: the draws of the seed do not fit: there are 17, and the bundle needs 16"),
     ],
 )
 def test_an_example_that_no_longer_matches_is_refused(client: AtdmClient, changed: dict[str, Any], told: str) -> None:
-    """An example of another pack version, or whose values are others now, is refused and nothing is written."""
+    """An example that would be other data now, or none, is refused with the reason and nothing is written."""
     answer = client.request_scenario(DENIED, seed=3, return_records=True, seed_target=False)
     example = example_of_run(client, answer["test_run_id"], answer)
     before = client.get_digest()
     with pytest.raises(AtdmExampleStale, match=told):
         replay(client, {**example, **changed})  # type: ignore[typeddict-item]
     assert client.get_digest() == before
+
+
+def test_a_bundle_that_breaks_a_rule_is_not_sent(client: AtdmClient) -> None:
+    """What the server would reject is refused at once, and not passed over example by example."""
+
+    @settings(max_examples=5, deadline=None, database=None)
+    @given(live(bundles("healthcare", DENIED, violating="domain.denial_requires_invalid_code"), client=client))
+    def nothing(run: LiveRun) -> None:
+        raise AssertionError(run)
+
+    with pytest.raises(InvalidRequest, match=r"a bundle that breaks domain\..* cannot be seeded"):
+        nothing()
 
 
 def test_the_command_replays_a_run_and_a_file(stack: Stack, client: AtdmClient, tmp_path: Path) -> None:

@@ -167,10 +167,18 @@ def test_contradiction_is_rejected_by_name(surface: Surface) -> None:
         (
             {"scenario": "active_member_clean", "seed": [0] * 15},
             "INVALID_DRAWS",
-            ("15", "claim.submitted_at, below 30"),
+            ("there are 15, and claim.submitted_at needs one more",),
         ),
-        ({"scenario": "active_member_clean", "seed": [0] * 17}, "INVALID_DRAWS", ("17", "16")),
-        ({"scenario": "active_member_clean", "seed": [0, 4]}, "INVALID_DRAWS", ("plan.coverage_type", "from 0 to 3")),
+        (
+            {"scenario": "active_member_clean", "seed": [0] * 17},
+            "INVALID_DRAWS",
+            ("there are 17, and the bundle needs 16",),
+        ),
+        (
+            {"scenario": "active_member_clean", "seed": [0, 4]},
+            "INVALID_DRAWS",
+            ("[1] is 4, and plan.coverage_type needs one from 0 to 3",),
+        ),
     ],
 )
 def test_unknown_names_are_refused_with_what_exists(

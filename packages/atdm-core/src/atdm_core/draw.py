@@ -86,32 +86,29 @@ class RecordedSource:
         start, self._taken = self._taken, self._taken + len(rows)
         answers = self._answers[start : self._taken]
         if len(answers) < len(rows):
-            raise InvalidDraws(
-                f"the seed has {len(self._answers)} draws and the bundle takes more: the next is for {stream}, "
-                f"below {bound}",
-                stream=stream,
-                bound=bound,
-            )
+            raise _misfit(f"there are {len(self._answers)}, and {stream} needs one more", stream)
         for place, answer in enumerate(answers, start):
             if not 0 <= answer < bound:
-                raise InvalidDraws(
-                    f"draw {place} of the seed (from 0), for {stream}, is {answer} and must be from 0 to {bound - 1}",
-                    stream=stream,
-                    bound=bound,
-                )
+                raise _misfit(f"[{place}] is {answer}, and {stream} needs one from 0 to {bound - 1}", stream)
         return np.array(answers, dtype=np.int64)
 
     def close(self) -> None:
         """Raise `InvalidDraws` when answers are left."""
         if self._taken < len(self._answers):
-            raise InvalidDraws(
-                f"the seed has {len(self._answers)} draws and the bundle takes {self._taken}", taken=self._taken
-            )
+            raise _misfit(f"there are {len(self._answers)}, and the bundle needs {self._taken}")
 
 
 def source_of(seed: Seed) -> SeededSource | RecordedSource:
     """The source that a seed stands for."""
     return SeededSource(seed) if isinstance(seed, int) else RecordedSource(seed)
+
+
+def _misfit(said: str, stream: str | None = None) -> InvalidDraws:
+    return InvalidDraws(
+        f"the draws of the seed do not fit: {said}; give those of a bundle of this scenario, with these constraints, "
+        "drawn by the same version of the pack",
+        stream=stream,
+    )
 
 
 @lru_cache(maxsize=4096)
