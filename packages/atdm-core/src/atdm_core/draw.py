@@ -86,10 +86,10 @@ class RecordedSource:
         start, self._taken = self._taken, self._taken + len(rows)
         answers = self._answers[start : self._taken]
         if len(answers) < len(rows):
-            raise _misfit(f"there are {len(self._answers)}, and {stream} needs one more", stream)
+            raise _misfit(f"there are {len(self._answers)}, and {stream} needs one more", stream=stream)
         for place, answer in enumerate(answers, start):
             if not 0 <= answer < bound:
-                raise _misfit(f"[{place}] is {answer}, and {stream} needs one from 0 to {bound - 1}", stream)
+                raise _misfit(f"[{place}] is {answer}, and {stream} needs one from 0 to {bound - 1}", stream=stream)
         return np.array(answers, dtype=np.int64)
 
     def close(self) -> None:
@@ -103,11 +103,11 @@ def source_of(seed: Seed) -> SeededSource | RecordedSource:
     return SeededSource(seed) if isinstance(seed, int) else RecordedSource(seed)
 
 
-def _misfit(said: str, stream: str | None = None) -> InvalidDraws:
+def _misfit(said: str, **details: str) -> InvalidDraws:
     return InvalidDraws(
         f"the draws of the seed do not fit: {said}; give those of a bundle of this scenario, with these constraints, "
         "drawn by the same version of the pack",
-        stream=stream,
+        **details,
     )
 
 
