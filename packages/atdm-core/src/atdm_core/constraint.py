@@ -69,13 +69,13 @@ def check_constraints(
 
 
 def _shown(value: ConstraintValue) -> str:
-    return _cut(value if isinstance(value, str) and value else _encoded(value))
+    return _cut(value) if isinstance(value, str) and value else _encoded(value)
+
+
+def _encoded(value: ConstraintValue) -> str:
+    return _cut(msgspec.json.encode(value).decode())
 
 
 def _cut(text: str) -> str:
     """The text, or its beginning where it is too long for a message."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _encoded(value: ConstraintValue) -> str:
-    return msgspec.json.encode(value).decode()
