@@ -215,8 +215,9 @@ class Draw:
     def _latest(self, entity: str) -> Table:
         tables = self._made.get(entity)
         if not tables:
+            made = ", ".join(name for name, steps in self._made.items() if steps)
             raise GeneratorFailed(
-                f"the generator of {self._entity} refers to {entity}, which no earlier step made; "
-                f"made so far: {', '.join(self._made) or 'nothing'}"
+                f"the generator of {self._entity} refers to {entity}, which no earlier step made; put a step that "
+                f"makes {entity} before it (made so far: {made or 'nothing'})"
             )
         return tables[-1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from msgspec import Struct
@@ -172,21 +173,27 @@ def _by_name(kind: str, parts: Iterable[Any], pack: str, attribute: str = "name"
     for part in parts:
         name = getattr(part, attribute)
         if name in named:
-            raise PackInvalid(f"pack {pack}: two parts are the {kind} {name!r}", pack=pack)
+            raise PackInvalid(f"pack {pack}: two parts are the {kind} {name!r}; give each a name of its own", pack=pack)
         named[name] = part
     return named
 
 
 def _check_parts(pack: Pack) -> None:
     for entity in pack.entities.values():
-        unknown = [name for name in entity.refs().values() if name not in pack.entities]
-        if entity.key not in entity.columns or unknown:
-            fault = f"refers to {', '.join(unknown)}" if unknown else f"has no column {entity.key!r} for its key"
-            raise PackInvalid(f"pack {pack.name}: entity {entity.name} {fault}", pack=pack.name, entity=entity.name)
+        unknown = next((item for item in entity.refs().items() if item[1] not in pack.entities), None)
+        if unknown:
+            column, parent = unknown
+            fault = f"refers to {parent!r} in {column}, which is no entity{_meant(parent, pack.entities)}"
+        elif entity.key not in entity.columns:
+            fault = f"has no column {entity.key!r} for its key{_meant(entity.key, entity.columns, 'entity')}"
+        else:
+            continue
+        raise PackInvalid(f"pack {pack.name}: entity {entity.name} {fault}", pack=pack.name, entity=entity.name)
     for generator in pack.generators.values():
         if generator.entity not in pack.entities:
             raise PackInvalid(
-                f"pack {pack.name}: generator {generator.name} makes {generator.entity!r}, which is no entity of it",
+                f"pack {pack.name}: generator {generator.name} makes {generator.entity!r}, which is no entity"
+                f"{_meant(generator.entity, pack.entities)}",
                 pack=pack.name,
             )
         if pack.entities[generator.entity].reference:
@@ -199,6 +206,13 @@ def _check_parts(pack: Pack) -> None:
             _check_rule(pack, rule)
     for scenario in pack.scenarios.values():
         _check_scenario(pack, scenario)
+
+
+def _meant(name: str, known: Iterable[str], whose: str = "pack") -> str:
+    """What there is instead, and which of it was probably meant, as the end of a sentence."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1)
+    return f"; the {whose} has: {', '.join(names) or 'none'}{f'. Did you mean {close[0]}?' if close else ''}"
 
 
 def _check_rule(pack: Pack, rule: Rule | ReferenceRule) -> None:

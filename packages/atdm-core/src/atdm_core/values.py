@@ -1,14 +1,16 @@
 """The values that travel through ATDM: frozen structs, which are the wire format as they stand."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct, field
 
-from atdm_core.columns import values
+from atdm_core.columns import take, values
 from atdm_core.draw import LARGEST_BOUND, LARGEST_SEED, Seed
 from atdm_core.errors import InvalidRequest
 from atdm_core.table import Table
@@ -126,6 +128,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     validators: tuple[str, ...]
 
 
+_FIRST: Final = np.array([0])
+
+
 class Bundle(Struct, frozen=True):
     """The rows of one run before they are written: by entity, the tables its steps made, parents first."""
 
@@ -141,20 +146,27 @@ class Bundle(Struct, frozen=True):
         return {name: table.rows() for name, table in self.whole().items()}
 
     def keys(self) -> dict[str, str]:
-        """The key of the first row of each entity, by the name of its key column."""
-        first = [0]
-        return {
-            table.entity.key: table.take(first).rows()[0][table.entity.key]  # pyright: ignore[reportArgumentType]
-            for table in (tables[0] for tables in self.tables.values())
-        }
+        """The key of the first row of each entity, by the name of its key column.
+
+        A column that is just called `id`, or like that of another entity, is told with its entity: `order_id`.
+        """
+        return {name: values(take(self.tables[entity][0].key_column, _FIRST))[0] for entity, name in self._names()}
 
     def data(self) -> dict[str, str | list[str]]:
         """`keys()`, and where an entity has several rows also all their keys: `claim_id`, then `claim_ids`."""
         told: dict[str, str | list[str]] = dict(self.keys())
-        for table in self.whole().values():
-            if len(table) > 1:
-                told[f"{table.entity.key}s"] = values(table.key_column)
+        whole = self.whole()
+        for entity, name in self._names():
+            if len(whole[entity]) > 1:
+                told[f"{name}s"] = values(whole[entity].key_column)
         return told
+
+    def _names(self) -> list[tuple[str, str]]:
+        """Each entity, and the name that its keys are told by."""
+        columns = {entity: tables[0].entity.key for entity, tables in self.tables.items()}
+        names = {entity: f"{entity}_id" if key.lower() == "id" else key for entity, key in columns.items()}
+        taken = Counter(names.values())
+        return [(entity, name if taken[name] == 1 else f"{entity}_{columns[entity]}") for entity, name in names.items()]
 
 
 class Finding(Struct, frozen=True, kw_only=True):
