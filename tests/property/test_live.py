@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from atdm import AtdmClient, AtdmExampleStale, AtdmSettingsError
 from atdm.hypothesis import LiveRun, live
-from atdm.replay import example_of_run, read_example, replay
+from atdm.replay import example_of_run, read_example, replay, write_example
 from atdm_core.errors import InvalidRequest
 from atdm_core.strategies import bundles, requests
 from infra.local_stack import Stack
@@ -160,6 +160,26 @@ def test_the_command_replays_a_run_and_a_file(stack: Stack, client: AtdmClient, 
     assert one["first_name"] == two["first_name"]
     for each in (first, again):
         client.reset_run(each["test_run_id"], each["cleanup"]["cleanup_token"])
+
+
+def test_the_command_tells_why_it_refuses(stack: Stack, client: AtdmClient, tmp_path: Path) -> None:
+    """`atdm replay` of an outdated example, of a file that is none, or of no run ends with the reason on one line."""
+    answer = client.request_scenario(DENIED, seed=3, return_records=True, seed_target=False)
+    example = example_of_run(client, answer["test_run_id"], answer)
+    write_example({**example, "seed": [0, 1]}, tmp_path / "old.json")
+    (tmp_path / "none.json").write_text("{}", encoding="utf-8")
+    told = {
+        "old.json": (1, "EXAMPLE_STALE: the example was made by healthcare "),
+        "none.json": (2, "none.json is no example: it must be a JSON object with "),
+        "lost.json": (2, "lost.json cannot be read as an example: "),
+        "01HZX5W3M8Q7T0V2B4C6D8E0F1": (1, "RUN_NOT_FOUND: no run "),
+    }
+    environment = {"ATDM_API_URL": stack.api_url, "ATDM_API_TOKEN": stack.api_token}
+    for named, (code, reason) in told.items():
+        program = [Path(sys.executable).with_name("atdm"), "replay", named]
+        done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert reason in done.stderr
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
 
 
 def test_a_file_that_is_no_example_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import date, datetime, timedelta
 from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
@@ -76,6 +77,22 @@ def test_columns_shrink_to_the_first_of_their_pool() -> None:
     assert member["address_line1"].startswith("1 FAKE_")
     assert bundle.constraints == {"claim_status": "paid", "diagnosis_code": "Z00.00"}
     assert bundle.plan.as_of == date(2000, 1, 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_column_shrinks_by_itself(seed: int) -> None:
+    """Of a failure that takes three columns, exactly these three values are left, each at its boundary."""
+
+    def fails(bundle: DrawnBundle) -> bool:
+        rows = {name: rows[0] for name, rows in bundle.records().items()}
+        afternoon = rows["claim"]["submitted_at"].hour >= 12
+        return afternoon and rows["plan"]["coverage_type"] == "epo" and rows["member"]["address_zip"] >= "00050"
+
+    few_found = settings(max_examples=2000, database=None, deadline=None)
+    bundle = find(bundles(PACK, DENIED), fails, settings=few_found, random=Random(seed))
+    assert bundle.plan.as_of == date(2000, 1, 1)
+    assert isinstance(bundle.plan.seed, tuple)
+    assert [draw for draw in bundle.plan.seed if draw] == [2, 50, 43_200]
 
 
 @few
