@@ -23,7 +23,7 @@ SMALL = {
 def atdm(tmp_path: Path) -> Generator[Checkout]:
     """A checkout in which the page asks for a thousandth."""
     with checkout(tmp_path / "atdm", "infra", "packages", "pyproject.toml", "sut") as atdm:
-        atdm.replaced |= SMALL
+        atdm.known |= SMALL
         yield atdm
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from atdm_core import Outcome, Request
-from atdm_core.audit import Trail
+from atdm_core.audit import Trail, run_status
 from atdm_core.errors import TrailConflict
 from atdm_core.run import Run
 from atdm_core.testing import MemoryTarget
@@ -45,6 +45,18 @@ class WithoutToken(SimulatedRecovery):
         super()._begin(msgspec.structs.replace(work, mark=mark))
 
 
+class KeepsWithoutRow(SimulatedRecovery):
+    """Keeps a run whose record stands, and does not look whether its row does."""
+
+    async def _settle(self, work: Any) -> None:
+        trail = await self._services.log.read(work.mark.run_id)
+        if trail is None or run_status(trail.events) != "ready" or work.mark.state != "seeding":
+            await super()._settle(work)
+            return
+        await self._finish_rollback(trail)
+        self._end(work.mark.run_id, lambda other: other is work)
+
+
 class UndoesWithKey(SimulatedRecovery):
     """Takes back a run whose answer was lost, also where a retry may have been answered with it."""
 
@@ -65,8 +77,8 @@ class TakesOverAnew(SimulatedEngine):
     """Carries on the request of a dead process as a new run."""
 
     async def _repeated(self, request: Request, caller: Caller, claim: Claim) -> Outcome:
-        if (answer := await self._answer_of(claim.run_id)) is not None:
-            return answer
+        if await self._log.read(claim.run_id) is not None:
+            return await super()._repeated(request, caller, claim)
         run = Run(request, caller, self._server_key, self._clock)
         bundle = await self._made(run)
         run.seeding(bundle)
@@ -150,6 +162,7 @@ PLANTED_BUGS: Final = {
     "takes 'already exists' for its own write": Design(store=BelievesItsPut),
     "a store that ignores If-None-Match": Design(bucket=Overwrites),
     "recovers without the token of the open mark": Design(recovery=WithoutToken),
+    "keeps a run without its row": Design(recovery=KeepsWithoutRow),
     "undoes what a retry was answered with": Design(recovery=UndoesWithKey),
     "closes a run before it is decided": Design(engine=ClosesFirst),
     "takes over under a new run id": Design(engine=TakesOverAnew),

@@ -88,3 +88,16 @@ def test_wrong_type_names_the_type() -> None:
     knob = Constraint(name="knob", description="", type="integer", default=1)
     with pytest.raises(InvalidConstraint, match="knob cannot be true; allowed: any integer"):
         check_constraints({"knob": knob}, {"knob": True}, domain="shop")
+
+
+def test_what_is_too_long_is_cut_in_the_message() -> None:
+    """A message shows the beginning of a long name or value, and the details have all of it."""
+    long = "x" * 100_000
+    with pytest.raises(UnknownConstraint) as unknown:
+        check_constraints(SHOP.constraints, {long: "red"}, domain="shop")
+    with pytest.raises(InvalidConstraint) as invalid:
+        check_constraints(SHOP.constraints, {"tier": long}, domain="shop")
+    for refusal in (unknown.value, invalid.value):
+        assert "xxx…" in refusal.message
+        assert len(refusal.message) < 300
+    assert (unknown.value.details["constraint"], invalid.value.details["value"]) == (long, long)

@@ -34,7 +34,7 @@ REQUEST = [
     Death("log.open", "after", "rolled_back"),
     Death("target.seed", "before", "rolled_back"),
     Death("target.seed", "after", "rolled_back"),
-    Death("catalog.record", "before", "rolled_back"),
+    Death("catalog.record", "before", "ready"),  # the run object, which is created beside it, stands
     Death("catalog.record", "after", "rolled_back"),
     Death("log.append", "before", "rolled_back"),
     Death("log.append", "after", "ready"),
@@ -67,6 +67,7 @@ RESET = [
 async def settled(house: House, run_id: str, status: str) -> None:
     """Assert that the run is what it should be, in every place, and that nobody finds anything left to do."""
     assert await house.status(run_id) == status
+    assert await house.out.catalog.find(run_id) is not None
     assert house.rows() == (2 if status == "ready" else 0)
     assert house.open_runs() == set()
     assert house.reports == []
@@ -149,6 +150,22 @@ async def test_nothing_happens_before_its_time(house: House) -> None:
     assert house.rows() == 2
     assert not {"log.append", "target.delete"} & set(other.weather.calls)
     await other.sweep(after=0.5)
+    await settled(other, house.only_run(), "rolled_back")
+
+
+@pytest.mark.parametrize("log_id", ["the same log", "a log of its own"])
+async def test_who_says_again_that_it_has_begun_is_alive(house: House, log_id: str) -> None:
+    """A run whose open mark is repeated, also in the next log of its process, is left alone as long as that goes on."""
+    other = house.neighbour()
+    await house.dies("target.seed", "after", house.ask())
+    await other.sweep()
+    (same,), (mark,) = house.out.log.logs, house.out.log.noted
+    for _ in range(3):
+        house.out.seconds += GRACE - 1
+        await house.out.log.note_in(same if log_id == "the same log" else log_id, mark)
+        await other.sweep()
+    assert house.rows() == 2
+    await other.sweep(after=GRACE)
     await settled(other, house.only_run(), "rolled_back")
 
 

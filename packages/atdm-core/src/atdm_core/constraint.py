@@ -1,7 +1,7 @@
 """Constraints: the named knobs of a pack, and the check of what a request sets them to."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -11,6 +11,7 @@ from atdm_core.values import ConstraintValue
 
 __all__ = ["Constraint", "check_constraints"]
 
+_LONGEST: Final = 80  # characters of a name or value in a message; the details have all of it
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -49,7 +50,7 @@ def check_constraints(
         constraint = known.get(name)
         if constraint is None:
             raise UnknownConstraint(
-                f"{domain} has no constraint {name!r}; it has: {', '.join(known) or 'none'}",
+                f"{domain} has no constraint {_cut(name)!r}; it has: {', '.join(known) or 'none'}",
                 constraint=name,
                 known=list(known),
             )
@@ -68,8 +69,13 @@ def check_constraints(
 
 
 def _shown(value: ConstraintValue) -> str:
-    return value if isinstance(value, str) and value else _encoded(value)
+    return _cut(value) if isinstance(value, str) and value else _encoded(value)
 
 
 def _encoded(value: ConstraintValue) -> str:
-    return msgspec.json.encode(value).decode()
+    return _cut(msgspec.json.encode(value).decode())
+
+
+def _cut(text: str) -> str:
+    """The text, or its beginning where it is too long for a message."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from atdm_core.columns import Coded, Column, Joined, Keys, constant
 from atdm_core.constraint import Constraint, check_constraints
-from atdm_core.draw import Draw, SeededSource, Source
+from atdm_core.draw import Draw, RecordedSource, Seed, Source, source_of
 from atdm_core.entity import Entity, Kind
 from atdm_core.errors import PackInvalid, RequestError, ScenarioInvalid, ScenarioNotFound
 from atdm_core.protocols import Validator
@@ -90,7 +90,7 @@ class Pack(Struct, frozen=True, kw_only=True):
         scenario_id: str,
         constraints: Mapping[str, ConstraintValue],
         *,
-        seed: int,
+        seed: Seed,
         as_of: date,
         planner_mode: str = "rule",
     ) -> Plan:
@@ -119,9 +119,10 @@ def generate(pack: Pack, plan: Plan, run_id: str, *, rows: range = ONE_ROW, sour
     """The bundle that a plan describes: `rows` (their numbers, for shards) of every step.
 
     Values are a pure function of (seed, as_of, scenario, constraints, pack version, row number); keys of the run id.
-    `source` replaces the seeded source. Raises `GeneratorFailed` when a generator makes what its entity does not allow.
+    `source` replaces that of the seed. Raises `GeneratorFailed` when a generator makes what its entity does not allow,
+    and `InvalidDraws` when the seed is a list of draws that do not fit.
     """
-    source = SeededSource(plan.seed) if source is None else source
+    source = source_of(plan.seed) if source is None else source
     entities = [pack.generators[step.generator].entity for step in plan.steps]
     made: dict[str, list[Table]] = {}
     for step, entity_name in zip(plan.steps, entities, strict=True):
@@ -138,6 +139,8 @@ def generate(pack: Pack, plan: Plan, run_id: str, *, rows: range = ONE_ROW, sour
             repeats=entities.count(entity_name),
         )
         tables.append(_table(pack.generators[step.generator], pack.entities[entity_name], draw, run_id))
+    if isinstance(source, RecordedSource):
+        source.close()
     return Bundle(run_id, {name: tuple(tables) for name, tables in made.items()})
 
 

@@ -8,9 +8,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
-from msgspec import Struct
+from msgspec import Struct, field
 
 from atdm_core.audit.trail import Clock, Mark, Part, Trail
+from atdm_core.draw import Seed
+from atdm_core.recent import RecentRuns
 from atdm_core.table import Table
 from atdm_core.values import (
     Bundle,
@@ -52,7 +54,7 @@ class Brief(Struct, frozen=True, kw_only=True):
 
     pack: Pack
     request: Request
-    seed: int
+    seed: Seed
     as_of: date
 
 
@@ -244,6 +246,7 @@ class Services(Struct, frozen=True, kw_only=True):
     catalog: Catalog
     baselines: Baselines
     clock: Clock
+    recent: RecentRuns = field(default_factory=RecentRuns)
 
 
 class Order(Struct, frozen=True, kw_only=True):

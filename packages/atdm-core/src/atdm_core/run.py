@@ -9,6 +9,7 @@ import msgspec
 
 from atdm_core.audit import Clock, Mark, Trail
 from atdm_core.catalog import catalog_row
+from atdm_core.draw import Seed
 from atdm_core.errors import AtdmError
 from atdm_core.ids import cleanup_token, derive_seed, new_id, token_sha256
 from atdm_core.values import (
@@ -41,7 +42,7 @@ class Run:
         self.request = request
         self.caller = caller
         self.started_at: datetime = clock()
-        self.seed: int = derive_seed(self.id) if request.seed is None else request.seed
+        self.seed: Seed = derive_seed(self.id) if request.seed is None else request.seed
         self.as_of: date = request.as_of or (claim.as_of if claim else self.started_at.date())
         self.token = cleanup_token(server_key, self.id)
         self.request_sha256 = sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
@@ -99,7 +100,9 @@ class Run:
         self._record("seed_completed", outputs=outputs)
 
     def failed(self, error: BaseException) -> None:
-        """Something failed after the run was opened: what is not stored yet is withdrawn, and the failure recorded."""
+        """Something failed after the run was opened: where it is not decided yet, the failure is recorded."""
+        if self.trail.is_decided:
+            return
         self.trail.withdraw("fixtures_emitted")
         if isinstance(error, AtdmError):
             cause = {"code": error.code, "message": error.message, "details": dict(error.details)}
@@ -114,6 +117,11 @@ class Run:
         """The fixtures are written, and the catalog row goes out with the trail."""
         self._record("fixtures_emitted", outputs={"paths": outcome.fixtures.written()})
         self._record("catalog_recorded", outputs={"status": outcome.status})
+
+    def decided(self, trail: Trail) -> None:
+        """Another process has decided the run, and this is its trail."""
+        self.trail = trail
+        self.keys = keys_made(trail.events)
 
     def outcome(self, bundle: Bundle, fixtures: FixturePaths) -> Outcome:
         """The answer, but for the head of the trail, which is not final yet."""

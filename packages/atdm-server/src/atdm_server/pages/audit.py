@@ -33,7 +33,7 @@ class PlanCard(Struct, frozen=True):
     domain: str
     pack_version: str
     planner: str
-    seed: int
+    seed: str
     as_of: str
     steps: Sequence[str]
     constraints: Sequence[tuple[str, str, bool]]
@@ -130,7 +130,7 @@ def _plan(trail: TrailView) -> PlanCard | None:
         domain=plan.domain,
         pack_version=plan.pack_version,
         planner=plan.planner_mode,
-        seed=plan.seed,
+        seed=str(plan.seed) if isinstance(plan.seed, int) else f"{len(plan.seed)} draws",
         as_of=plan.as_of.isoformat(),
         steps=[_step(step) for step in plan.steps],
         constraints=[(name, excerpt(plain(value)), name in asked) for name, value in plan.constraints.items()],
