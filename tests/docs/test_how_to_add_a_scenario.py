@@ -39,7 +39,7 @@ def test_the_scenario_of_the_page_is_tested_and_seeded(atdm: Checkout) -> None:
             "status: refused",
             "claim_status cannot be refused; allowed: paid, denied, pending",
         ),
-        ('"99214"', "99214", "default_constraints: procedure_code cannot be 99214; allowed: 99213, 99214,"),
+        ('"99214"', "99214", 'default_constraints: procedure_code cannot be 99214; allowed: "99213", "99214",'),
         ("{claim_status: paid}", "paid", "Expected `object`, got `str` - at `$.generators[4].arguments`"),
         (": duplicate_claim_denied", ": active_member_clean", "scenario_id 'active_member_clean' exists already"),
     ],

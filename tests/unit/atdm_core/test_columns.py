@@ -34,6 +34,17 @@ def test_values_are_plain_python() -> None:
     ]
 
 
+@pytest.mark.parametrize("column", [CODED, KEYS, JOINED])
+@pytest.mark.parametrize("other", [CODED, KEYS, JOINED])
+def test_texts_are_compared_row_by_row(column: Column, other: Column) -> None:
+    """Text of every form is compared with a text, and with text of every form, and gives a mask."""
+    told = values(column)
+    assert (column == told[2]).tolist() == [text == told[2] for text in told]
+    assert (column == other).tolist() == [a == b for a, b in zip(told, values(other), strict=True)]
+    assert (column != other).tolist() == [a != b for a, b in zip(told, values(other), strict=True)]
+    assert not (column == 1).any()
+
+
 @pytest.mark.parametrize("column", EVERY_FORM)
 @given(index=st.lists(st.integers(0, 3), max_size=6))
 def test_take_is_indexing(column: Column, index: list[int]) -> None:

@@ -27,6 +27,7 @@ SCHEMAS = {
     "cycles": HERE / "schemas/cycles.sql",
     "dump": HERE / "schemas/dump.sql",
     "crossed": HERE / "schemas/crossed.sql",
+    "awkward": HERE / "schemas/awkward.sql",
 }
 TESTS_OF_A_PACK = sum(name.startswith("test_") for name in dir(PackContract))
 
@@ -73,10 +74,9 @@ def test_it_is_tidy(folder: Path, name: str) -> None:
 
 
 def test_it_has_not_drifted(made: tuple[str, Pack]) -> None:
-    """A pack that was just made tells of no difference but the tables that it had to leave out."""
+    """A pack that was just made tells of no difference, not even of the tables that it had to leave out."""
     name, pack = made
-    told = drift(pack, read_ddl(SCHEMAS[name].read_text(encoding="utf-8")))
-    assert [line for line in told if not line.endswith("has no entity")] == []
+    assert drift(pack, read_ddl(SCHEMAS[name].read_text(encoding="utf-8"))) == []
 
 
 def test_its_rows_are_taken_and_given_back(made: tuple[str, Pack], server: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ Nothing here knows a random number, an entity or a domain.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,11 +68,35 @@ class Pool:
         return found
 
 
-class Coded:
-    """Text of few distinct values: `codes` (int64, length n) into `pool`. `==`, `!=` and `isin` give masks."""
+class _Texts:
+    """Rows of text: `==`, `!=` and `isin` give masks."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # equality is element-wise, as in numpy
+
+    def isin(self, *wanted: str | None) -> Mask:
+        """Where the text is one of `wanted`."""
+        return np.array([text in wanted for text in self._values()], dtype=np.bool_)
+
+    def __eq__(self, other: object) -> Mask:  # type: ignore[override]  # element-wise, as in numpy
+        if other is None or isinstance(other, str):
+            return self.isin(other)
+        mine = self._values()
+        if isinstance(other, _Texts):
+            return np.array(mine, dtype=object) == np.array(other._values(), dtype=object)
+        return np.zeros(len(mine), dtype=np.bool_)  # text equals nothing else
+
+    def __ne__(self, other: object) -> Mask:  # type: ignore[override]  # element-wise, as in numpy
+        return ~(self == other)
+
+    def _values(self) -> list[Any]:
+        return values(cast("Column", self))
+
+
+class Coded(_Texts):
+    """Text of few distinct values: `codes` (int64, length n) into `pool`."""
 
     __slots__ = ("codes", "pool")
-    __hash__ = None  # type: ignore[assignment]  # equality is element-wise, as in numpy
 
     def __init__(self, codes: Ints, pool: Pool) -> None:
         self.codes = codes
@@ -85,21 +109,11 @@ class Coded:
         return f"Coded(n={len(self)}, {self.pool!r})"
 
     def isin(self, *wanted: str | None) -> Mask:
-        """Where the text is one of `wanted`."""
+        """See `_Texts.isin`; the pool is looked at once."""
         return self.pool.mask(wanted)[self.codes]
 
-    def __eq__(self, other: object) -> Mask:  # type: ignore[override]  # element-wise, as in numpy
-        if other is None or isinstance(other, str):
-            return self.isin(other)
-        if isinstance(other, Coded):
-            return np.array(values(self), dtype=object) == np.array(values(other), dtype=object)
-        return np.zeros(len(self), dtype=np.bool_)  # text equals nothing else
 
-    def __ne__(self, other: object) -> Mask:  # type: ignore[override]  # element-wise, as in numpy
-        return ~(self == other)
-
-
-class Keys:
+class Keys(_Texts):
     """Keys of one entity in one run: `stem` for ordinal 0 and `stem-<ordinal>` for the others."""
 
     __slots__ = ("ordinals", "stem")
@@ -115,7 +129,7 @@ class Keys:
         return f"Keys({self.stem!r}, n={len(self)})"
 
 
-class Joined:
+class Joined(_Texts):
     """Text put together row by row: literals and columns in order."""
 
     __slots__ = ("parts",)

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from atdm_core.columns import Coded, Column, Pool, values
-from atdm_core.entity import Day, Entity, Instant, Integer, Number, OneOf, Ref, Text
+from atdm_core.entity import Day, Entity, Instant, Integer, Json, Number, OneOf, Ref, Text
 from atdm_core.pack import Pack, generate
 from atdm_core.rules import ReferenceRule, Rule
 from atdm_core.table import Table
@@ -28,6 +28,7 @@ FARTHEST: Final = 4000
 PROBE_DAY: Final = date(2026, 7, 4)
 """The day of a bundle that is only tried."""
 NO_SUCH_ROW: Final = "no-such-row"
+NO_SUCH_TEXT: Final = "FAKE_no-such-text"
 
 
 class Cell(Struct, frozen=True):
@@ -140,8 +141,8 @@ def _cells_of(pack: Pack, entity: Entity, step: int) -> Iterator[Cell]:
                 yield Cell(entity.name, step, column, NO_SUCH_ROW)
             case Day() | Instant() | Integer() | Number():
                 yield from (Cell(entity.name, step, column, direction=direction) for direction in (1, -1))
-            case Text() if kind.nullable:
-                yield Cell(entity.name, step, column)
+            case Text() if kind.nullable or not isinstance(kind, Json):
+                yield Cell(entity.name, step, column, None if kind.nullable else NO_SUCH_TEXT)
             case _:
                 pass
 

@@ -19,15 +19,15 @@ CREATE TABLE project (
     PRIMARY KEY (firm_id, id)
 );
 CREATE TABLE task (
-    firm_id integer NOT NULL REFERENCES firm,
+    firm_id integer NOT NULL,
     project_id integer NOT NULL,
     number integer NOT NULL CHECK (number > 0),
     parent_number integer,
     first_note bigint NOT NULL,
-    PRIMARY KEY (firm_id, project_id, number),
-    FOREIGN KEY (firm_id, project_id) REFERENCES project (firm_id, id),
-    FOREIGN KEY (firm_id, project_id, parent_number) REFERENCES task
+    PRIMARY KEY (firm_id, project_id, number)
 );
+ALTER TABLE task ADD CONSTRAINT a_tree FOREIGN KEY (firm_id, project_id, parent_number) REFERENCES task;
+ALTER TABLE task ADD CONSTRAINT project FOREIGN KEY (firm_id, project_id) REFERENCES project (firm_id, id);
 CREATE TABLE note (
     id bigserial PRIMARY KEY,
     firm_id integer NOT NULL,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from atdm_core import Day, Entity, Flag, Instant, Integer, Json, Key, Kind, Number, OneOf, Pack, Ref, Text
-from atdm_ddl.keys import RUN_COLUMN
+from atdm_ddl.keys import RUN_COLUMN, usable_tables
 from atdm_ddl.schema import Column, Schema, Table
 
 __all__ = ["drift"]
@@ -20,8 +20,11 @@ _TYPES: dict[type[Kind], tuple[str, ...]] = {
 
 
 def drift(pack: Pack, schema: Schema) -> list[str]:
-    """One sentence for each difference that would make a seed fail, or leave a table without rows; none: no drift."""
-    told = [f"table {name} has no entity" for name in schema.tables if name not in pack.entities]
+    """One sentence for each difference that would make a seed fail, or leave a table without rows; none: no drift.
+
+    Tables that no pack could make rows of are passed over.
+    """
+    told = [f"table {name} has no entity" for name in usable_tables(schema, []) if name not in pack.entities]
     for entity in pack.entities.values():
         if entity.name not in schema.tables:
             told.append(f"entity {entity.name} has no table")

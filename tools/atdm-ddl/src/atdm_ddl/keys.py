@@ -9,6 +9,7 @@ __all__ = ["RUN_COLUMN", "fits_key", "key_behind", "key_of", "pointed_at", "refe
 
 RUN_COLUMN = "test_run_id"
 LONGEST_RUN = 27  # characters that a run's id and its hyphen add to a key
+MADE_NUMBERS = (10**9, 2**31 - 1)  # what a target makes of a key for which the database has no default
 MOST_ROWS = 8  # digits and a hyphen that the number of a row adds
 
 
@@ -45,7 +46,10 @@ def key_of(table: Table, tables: Mapping[str, Table]) -> str | None:
 
 def fits_key(column: Column, prefix: str) -> bool:
     """Whether keys `<prefix>-<run>` may stand in a column, or numbers and UUIDs that the target makes of them."""
-    if column.type in ("integer", "uuid"):
+    if column.type == "integer":
+        low, high = column.low or 0, column.high or MADE_NUMBERS[1]
+        return column.fresh or (low <= MADE_NUMBERS[0] and high >= MADE_NUMBERS[1])
+    if column.type == "uuid":
         return True
     room = len(prefix) + LONGEST_RUN + MOST_ROWS
     free = column.allowed is None and not column.likes
@@ -53,8 +57,12 @@ def fits_key(column: Column, prefix: str) -> bool:
 
 
 def references_of(table: Table, column: str) -> list[ForeignKey]:
-    """The foreign keys that a column is part of."""
-    return [key for key in table.foreign_keys if column in key.columns]
+    """The foreign keys that say what a column must be like.
+
+    One that leads to the column itself, as that of the tenant does in a tree for each tenant, says nothing of it.
+    """
+    keys = [key for key in table.foreign_keys if column in key.columns]
+    return [key for key in keys if (key.table, pointed_at(key, column)) != (table.name, column)]
 
 
 def pointed_at(key: ForeignKey, column: str) -> str:
@@ -85,7 +93,8 @@ def _fault_of(table: Table, tables: Mapping[str, Table]) -> str | None:
         needed = any(not table.columns[name].nullable for name in key.columns)
         if needed and key.table not in tables:
             return f"its {', '.join(key.columns)} must refer to {key.table}, which the pack cannot make"
-    if key_of(table, tables) is None:
-        told = ", ".join(table.primary_key) or "none"
-        return f"nothing can make its primary key ({told}) that two runs would not share"
-    return None
+    if key_of(table, tables) is not None:
+        return None
+    if not table.primary_key:
+        return "it has no key by which the rows of a run could be told from others"
+    return f"nothing can make its primary key ({', '.join(table.primary_key)}) that two runs would not share"
