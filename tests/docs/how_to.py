@@ -97,7 +97,14 @@ class Checkout:
         target_port, api_port, other_port = map(str, free_ports(3))
         self.known = {"18000": target_port, "18001": api_port, "18002": other_port}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_A_READERS)}
-        self.environment = {**kept, "TARGET_PORT": target_port, "ATDM_PORT": api_port, "COLUMNS": "110", "TERM": "dumb"}
+        self.environment = {
+            **kept,
+            "TARGET_PORT": target_port,
+            "ATDM_PORT": api_port,
+            "COLUMNS": "110",
+            "TERM": "dumb",
+            "PYTEST_ADDOPTS": "-p no:schemathesis",  # a reader does not have it, and it loads slowly
+        }
 
     def make_environment(self) -> None:
         """Make `.venv`: it has everything that this one has, and whatever is installed into it later."""
