@@ -153,7 +153,7 @@ for working, refusal in {
 }.items():
     provokes(working, 502, refusal)(partial(with_target, mode="error", operation=working))
 
-for working in (REQUEST, RESET, EXTEND):
+for working in (REQUEST, EXTEND):
     provokes(working, 504, "DEADLINE_EXCEEDED")(partial(with_target, mode="hang", operation=working, busy=True))
 
 for working in (REQUEST, RESET, EXTEND, RESET_ALL, SNAPSHOT, RESTORE, DIGEST):

@@ -45,7 +45,7 @@ Answer_co = TypeVar("Answer_co", covariant=True)
 
 # A request seeds the target before it answers; the server's own bound on a slow target is well below this.
 ANSWER_SECONDS = 60.0
-# Copying a whole database may take minutes.
+# Copying a whole database, or deleting a run of millions of rows, may take minutes.
 LONG_ANSWER_SECONDS = 900.0
 
 
@@ -94,7 +94,8 @@ def request_scenario(scenario: str, **options: Unpack[RequestOptions]) -> Call[S
 def reset_run(run_id: str, token: str) -> Call[ResetAnswer]:
     """Remove the rows of one run."""
     path = f"/test-data/runs/{quote(run_id, safe='')}/reset"
-    return Call("POST", path, body={"cleanup_token": token}, repeatable=True)
+    body = {"cleanup_token": token}
+    return Call("POST", path, body=body, seconds=LONG_ANSWER_SECONDS, repeatable=True)
 
 
 def extend_run(run_id: str, token: str, ttl_seconds: int) -> Call[ExtendAnswer]:
