@@ -108,12 +108,11 @@ def others(url: str) -> Generator[list[float]]:
     async def seed() -> None:
         target = HttpTarget(url, TOKEN, 30)
         plan = PACK.plan("active_member_clean", {}, seed=1, as_of=AS_OF)
-        while not done.is_set():
+        while not done.wait(0.02):
             bundle = generate(PACK, plan, new_id())
             started = time.perf_counter()
             await target.seed(bundle, None)
             seconds.append(time.perf_counter() - started)
-            await asyncio.sleep(0.02)
         await target.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(seed()))

@@ -23,6 +23,8 @@ from atdm.contract import (
     ScenarioAnswer,
     ScenarioCatalog,
     SnapshotAnswer,
+    VolumeAnswer,
+    VolumeProgress,
 )
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "baseline_list",
     "baseline_restore",
     "baseline_snapshot",
+    "create_volume",
     "extend_run",
+    "follow_volume",
     "get_audit",
     "get_digest",
     "get_scenarios",
@@ -89,6 +93,27 @@ def request_scenario(scenario: str, **options: Unpack[RequestOptions]) -> Call[S
         headers={"Idempotency-Key": options.get("idempotency_key") or uuid4().hex},
         repeatable=True,
     )
+
+
+def create_volume(
+    domain: str,
+    mix: Mapping[str, int],
+    count: int,
+    *,
+    seed: int | None = None,
+    as_of: date | str | None = None,
+    ttl_seconds: int | None = None,
+) -> Call[VolumeAnswer]:
+    """Begin a volume. Not repeatable: sent twice, it is two volumes."""
+    day = as_of.isoformat() if isinstance(as_of, date) else as_of
+    wishes = _given({"seed": seed, "as_of": day, "ttl_seconds": ttl_seconds})
+    return Call("POST", "/test-data/volumes", body={"domain": domain, "mix": dict(mix), "count": count, **wishes})
+
+
+def follow_volume(run_id: str) -> Call[VolumeProgress]:
+    """How far a volume has come, as a stream of events."""
+    path = f"/test-data/volumes/{quote(run_id, safe='')}/events"
+    return Call("GET", path, headers={"Accept": "text/event-stream"}, repeatable=True)
 
 
 def reset_run(run_id: str, token: str) -> Call[ResetAnswer]:
