@@ -223,7 +223,7 @@ def runs(console: Console, found: RunList) -> None:
 
 def _counted(counts: Mapping[str, int]) -> str:
     """`3 rows (claim 1, member 2)`; tables without rows are left out."""
-    told = ", ".join(f"{table} {count}" for table, count in counts.items() if count)
+    told = ", ".join(f"{table} {count:,}" for table, count in counts.items() if count)
     rows = sum(counts.values())
     return f"{rows} {'row' if rows == 1 else 'rows'}" + (f" ({told})" if told else "")
 

@@ -1,7 +1,6 @@
-"""The shards of a volume that goes into the target: made in other processes, handed on as they are wanted."""
+"""The shards of a volume that goes into the target: made in another process, handed on as they are wanted."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -14,20 +13,20 @@ from atdm_server.volume.engines import in_processes
 
 __all__ = ["make_shards"]
 
-_WORKERS: Final = min(2, os.cpu_count() or 1)  # one makes rows several times as fast as a target with keys takes them
+_WORKERS: Final = 1  # one makes rows many times as fast as a target with indexes and keys takes them
 
 
 async def make_shards(volume: Volume, pack: Pack) -> AsyncGenerator[ShardRows]:
-    """See `ShardMaker`. A single shard is made here: it is there before a process could begin."""
-    shards = shards_of(volume, pack)
+    """See `ShardMaker`. The first shard is made here: it is there before another process could begin."""
+    first, *others = shards_of(volume, pack)
     loop = asyncio.get_running_loop()
-    if len(shards) == 1:
-        yield await loop.run_in_executor(None, rows_of, volume, pack, shards[0])
-        return
-    answers = _answers(volume, shards)
+    answers = _answers(volume, others)
     thread = ThreadPoolExecutor(1, thread_name_prefix="shards")  # one: what is closed must not be at work
     try:
-        while (shard := await loop.run_in_executor(thread, next, answers, None)) is not None:
+        upcoming = loop.run_in_executor(thread, next, answers, None)
+        yield await loop.run_in_executor(None, rows_of, volume, pack, first)
+        while (shard := await upcoming) is not None:
+            upcoming = loop.run_in_executor(thread, next, answers, None)
             yield shard
     finally:
         closing = thread.submit(answers.close)
@@ -36,7 +35,8 @@ async def make_shards(volume: Volume, pack: Pack) -> AsyncGenerator[ShardRows]:
 
 
 def _answers(volume: Volume, shards: list[Shard]) -> Generator[ShardRows]:
-    yield from in_processes(min(_WORKERS, len(shards)))(partial(_make, volume), shards)
+    if shards:
+        yield from in_processes(_WORKERS)(partial(_make, volume), shards)
 
 
 def _make(volume: Volume, shard: Shard) -> ShardRows:
