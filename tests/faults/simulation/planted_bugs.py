@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from atdm_core import Outcome, Request
-from atdm_core.audit import Trail
+from atdm_core.audit import Trail, run_status
 from atdm_core.errors import TrailConflict
 from atdm_core.run import Run
 from atdm_core.testing import MemoryTarget
@@ -43,6 +43,18 @@ class WithoutToken(SimulatedRecovery):
     def _begin(self, work: Any) -> None:
         mark = msgspec.structs.replace(work.mark, token_sha256="")
         super()._begin(msgspec.structs.replace(work, mark=mark))
+
+
+class KeepsWithoutRow(SimulatedRecovery):
+    """Keeps a run whose record stands, and does not look whether its row does."""
+
+    async def _settle(self, work: Any) -> None:
+        trail = await self._services.log.read(work.mark.run_id)
+        if trail is None or run_status(trail.events) != "ready" or work.mark.state != "seeding":
+            await super()._settle(work)
+            return
+        await self._finish_rollback(trail)
+        self._end(work.mark.run_id, lambda other: other is work)
 
 
 class UndoesWithKey(SimulatedRecovery):
@@ -150,6 +162,7 @@ PLANTED_BUGS: Final = {
     "takes 'already exists' for its own write": Design(store=BelievesItsPut),
     "a store that ignores If-None-Match": Design(bucket=Overwrites),
     "recovers without the token of the open mark": Design(recovery=WithoutToken),
+    "keeps a run without its row": Design(recovery=KeepsWithoutRow),
     "undoes what a retry was answered with": Design(recovery=UndoesWithKey),
     "closes a run before it is decided": Design(engine=ClosesFirst),
     "takes over under a new run id": Design(engine=TakesOverAnew),

@@ -38,7 +38,7 @@ class VirtualLog(ObjectAuditLog):
 
     def __init__(self, store: ObjectStore, loop: VirtualLoop) -> None:
         super().__init__(store)
-        self._segments = SegmentLog(store, clock=loop.time)
+        self._segments = SegmentLog(store, clock=loop.time, wrote=self._logs.wrote)
 
 
 class SimulatedRecovery(Recovery):

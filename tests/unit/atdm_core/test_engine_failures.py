@@ -48,8 +48,8 @@ async def refused(house: House, key: str | None = None) -> AtdmError:
         Fault("target.seed", SeedFailed("refused"), "before", [*OPENED, *UNDONE], "rolled_back"),
         Fault("target.seed", TARGET_AWAY, "before", [*OPENED, *UNDONE], "rolled_back"),
         Fault("target.seed", TARGET_AWAY, "after", [*OPENED, *UNDONE], "rolled_back"),
-        Fault("catalog.record", STORE_AWAY, "before", [*OPENED, *UNDONE], "rolled_back"),
-        Fault("catalog.record", STORE_AWAY, "after", [*OPENED, *UNDONE], "rolled_back"),
+        Fault("catalog.record", STORE_AWAY, "before", CLEANED, "cleaned"),  # the record that it is ready was quicker
+        Fault("catalog.record", STORE_AWAY, "after", CLEANED, "cleaned"),
         Fault("log.append", STORE_AWAY, "before", [*SEEDED, *UNDONE], "rolled_back"),
         Fault("log.append", STORE_AWAY, "after", CLEANED, "cleaned"),
     ],
@@ -66,6 +66,20 @@ async def test_a_failed_request_leaves_no_rows(house: House, fault: Fault) -> No
     assert house.open_runs() == set()
     assert await house.status(answer.run_id) == fault.status
     assert house.reports == []
+
+
+async def test_row_that_fails_before_the_seed_ends_rolls_back(house: House) -> None:
+    """A run whose row could not be stored while the target was at work is not recorded as ready first."""
+    house.weather.fails("catalog.record", STORE_AWAY)
+    held, go = house.weather.holds("target.seed")
+    task = asyncio.create_task(refused(house))
+    await asyncio.wait_for(held.wait(), 5)
+    go.set()
+    run_id = (await task).run_id
+    assert run_id is not None
+    assert await house.actions(run_id) == [*SEEDED, *UNDONE]
+    assert house.rows() == 0
+    assert house.open_runs() == set()
 
 
 async def test_the_failure_is_in_the_trail(house: House) -> None:

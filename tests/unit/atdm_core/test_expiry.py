@@ -196,6 +196,20 @@ async def test_reset_during_the_expiry(house: House) -> None:
     assert house.open_runs() == set()
 
 
+async def test_reset_that_the_expiry_overtakes(house: House) -> None:
+    """A reset whose rows the reaper deletes and records first says that the run is clean already, as its trail."""
+    outcome, other = await house.ask(ttl_seconds=TTL), house.neighbour()
+    held, go = other.weather.holds("target.delete", "before")
+    token = outcome.cleanup.cleanup_token
+    reset = asyncio.create_task(other.engine.reset(outcome.test_run_id, token, "human:ann"))
+    await asyncio.wait_for(held.wait(), 5)
+    await house.sweep(after=TTL)
+    go.set()
+    assert (await reset).status == "already_cleaned"
+    assert await house.status(outcome.test_run_id) == "expired"
+    assert house.open_runs() == set()
+
+
 @pytest.mark.parametrize(
     ("call", "when"),
     [

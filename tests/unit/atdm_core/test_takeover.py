@@ -82,7 +82,7 @@ async def test_another_day_makes_the_same_rows(house: House) -> None:
     assert await house.status(outcome.test_run_id) == "ready"
 
 
-@pytest.mark.parametrize(("call", "when"), DEATHS[2:8])
+@pytest.mark.parametrize(("call", "when"), [*DEATHS[2:5], *DEATHS[6:8]])
 async def test_key_whose_run_was_rolled_back(house: House, call: str, when: When) -> None:
     """A request that is sent again after its run was rolled back is told so, and seeds nothing."""
     await house.dies(call, when, house.ask("key"))
@@ -92,6 +92,20 @@ async def test_key_whose_run_was_rolled_back(house: House, call: str, when: When
         await other.ask("key")
     assert house.rows() == 0
     assert house.open_runs() == set()
+
+
+async def test_key_whose_run_was_recovered_without_its_answer(house: House) -> None:
+    """A run whose record stood and whose row did not is kept by recovery, and answered when it is sent again."""
+    await house.dies("catalog.record", "before", house.ask("key"))
+    other = house.neighbour()
+    await other.recover()
+    outcome = await other.ask("key")
+    assert outcome.test_run_id == await claimed(house)
+    assert house.rows() == 2
+    assert await house.neighbour().ask("key") == outcome
+    await other.recover()
+    assert house.open_runs() == set()
+    assert await marks_tell_the_truth(house, outcome.test_run_id)
 
 
 async def test_rollback_wins_against_a_takeover(house: House) -> None:

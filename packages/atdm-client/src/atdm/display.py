@@ -225,7 +225,7 @@ def _counted(counts: Mapping[str, int]) -> str:
     """`3 rows (claim 1, member 2)`; tables without rows are left out."""
     told = ", ".join(f"{table} {count:,}" for table, count in counts.items() if count)
     rows = sum(counts.values())
-    return f"{rows} {'row' if rows == 1 else 'rows'}" + (f" ({told})" if told else "")
+    return f"{rows:,} {'row' if rows == 1 else 'rows'}" + (f" ({told})" if told else "")
 
 
 def _key(key: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from atdm_core.audit import Clock, TrailView, run_status, utc_now, view_trail
+from atdm_core.audit import Clock, Trail, TrailView, run_status, utc_now, view_trail
 from atdm_core.catalog import expiry_of
 from atdm_core.errors import (
     AtdmError,
@@ -243,22 +243,30 @@ class Engine:
         """Seed, hand over, record. Whatever fails, the run is undone."""
         fixtures = self._fixtures.paths(run.plan.scenario_id, run.id, run.request.delivery)
         row = run.catalog_row(run.outcome(bundle, fixtures))
+        recording = asyncio.ensure_future(self._catalog.record(row))
         try:
-            receipt, _ = await _both(self._seeded(run, bundle), self._catalog.record(row))
-            run.seeded(bundle, receipt)
+            run.seeded(bundle, await self._seeded(run, bundle))
             outcome = run.outcome(bundle, fixtures)
             async with self._fixtures.written(run.plan.scenario_id, outcome, bundle):
                 run.recorded(outcome)
-                answer = await self._decided(run, outcome)
+                if recording.done():
+                    await recording  # a run whose row could not be stored is not made ready first
+                answer, _ = await _both(self._decided(run, outcome), recording)
         except BaseException as error:  # a cancelled request leaves no rows either
             run.failed(error)
-            keyed = run.caller.idempotency_key is not None
-            await asyncio.shield(self._recovery.undo(run.trail, row, keyed=keyed))
+            await asyncio.shield(self._undone(run, row, recording))
             if isinstance(error, AtdmError):
                 error.run_id = run.id
             raise
         await self._log.note(run.mark("close", "ready", answer.audit_head))
+        if run.trail.is_decided:
+            self._services.recent.keep(row, run.trail)
         return answer
+
+    async def _undone(self, run: Run, row: CatalogRow, recording: Awaitable[None]) -> None:
+        """Undo the run, once its row is stored or cannot be."""
+        await asyncio.gather(recording, return_exceptions=True)
+        await self._recovery.undo(run.trail, row, keyed=run.caller.idempotency_key is not None)
 
     async def _seeded(self, run: Run, bundle: Bundle) -> SeedReceipt | None:
         if not run.request.delivery.seed_target:
@@ -266,14 +274,15 @@ class Engine:
         return await self._target.seed(bundle, run.request.ttl_seconds)
 
     async def _decided(self, run: Run, outcome: Outcome) -> Outcome:
-        """Create the run object; where somebody else has done so, what that says."""
+        """Create the run object. Where another process has decided the run, its trail says when, and how."""
         try:
             await self._log.append(run.trail.unstored())
         except TrailConflict:
             # A retry that carried the run on, or recovery, which took this process for dead.
-            if (answer := await self._answer_of(run.id)) is None:
+            trail = await self._log.read(run.id)
+            if trail is None:
                 raise
-            return answer
+            return _as_decided(outcome, trail)
         run.trail.mark_stored()
         return msgspec.structs.replace(outcome, audit_head=run.trail.head.hex())
 
@@ -296,27 +305,24 @@ class Engine:
             return await self._served(run, bundle)
 
     async def _answer_of(self, run_id: str) -> Outcome | None:
-        """What a decided run was answered with; None when it is not decided. `SeedFailed` when it was rolled back."""
+        """What a run was answered with; None when it is not decided, or nobody has stored what its answer is.
+
+        `SeedFailed` when it was rolled back.
+        """
         trail, row = await asyncio.gather(self._log.read(run_id), self._catalog.find(run_id))
         if trail is None:
             return None
-        if row is None or run_status(trail.events) in ("rolled_back", "rejected"):
-            raise SeedFailed("this request was rolled back; send it again with a new Idempotency-Key", run_id=run_id)
+        if run_status(trail.events) in ("rolled_back", "rejected"):
+            raise _rolled_back(run_id)
+        if row is None or not row.answer:
+            return None
         outcome = msgspec.json.decode(row.answer, type=Outcome)
-        head = next(entry.hash for entry in trail.entries if entry.event.action == "catalog_recorded")
-        cleanup = msgspec.structs.replace(
-            outcome.cleanup,
-            cleanup_token=cleanup_token(self._server_key, run_id),
-            expires_at=expiry_of(trail.events),
-        )
+        cleanup = msgspec.structs.replace(outcome.cleanup, cleanup_token=cleanup_token(self._server_key, run_id))
         keys = keys_made(trail.events)
-        return msgspec.structs.replace(
-            outcome,
-            data=put_keys(outcome.data, keys),
-            records=put_keys(outcome.records, keys),
-            cleanup=cleanup,
-            audit_head=head.hex(),
+        answer = msgspec.structs.replace(
+            outcome, data=put_keys(outcome.data, keys), records=put_keys(outcome.records, keys), cleanup=cleanup
         )
+        return _as_decided(answer, trail)
 
     @contextmanager
     def _live(self, run_id: str) -> Generator[None]:
@@ -325,6 +331,19 @@ class Engine:
             yield
         finally:
             self._serving.discard(run_id)
+
+
+def _as_decided(outcome: Outcome, trail: Trail) -> Outcome:
+    """The answer, with what the stored trail tells of its head and its time; `SeedFailed` when it was rolled back."""
+    if run_status(trail.events) in ("rolled_back", "rejected"):
+        raise _rolled_back(trail.run_id)
+    head = next(entry.hash for entry in trail.entries if entry.event.action == "catalog_recorded")
+    cleanup = msgspec.structs.replace(outcome.cleanup, expires_at=expiry_of(trail.events))
+    return msgspec.structs.replace(outcome, cleanup=cleanup, audit_head=head.hex())
+
+
+def _rolled_back(run_id: str) -> SeedFailed:
+    return SeedFailed("this request was rolled back; send it again with a new Idempotency-Key", run_id=run_id)
 
 
 async def _both(first: Awaitable[_T], second: Awaitable[_U]) -> tuple[_T, _U]:

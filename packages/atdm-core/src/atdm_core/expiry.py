@@ -76,7 +76,7 @@ async def extend(services: Services, run_id: str, token: str, ttl_seconds: int, 
 
     `RunNotFound`; `TokenMismatch`: recorded; `RunGone` when it has been taken back; a `TargetError`.
     """
-    _, trail = await authorize(services, check_id(run_id), token, invoker, "extend")
+    trail = await authorize(services, check_id(run_id), token, invoker, action="extend")
     if (status := run_status(trail.events)) != "ready":
         raise RunGone(f"run {run_id} is {status} and cannot be extended; ask for the data again", run_id=run_id)
     expires_at = await services.target.extend(run_id, ttl_seconds)

@@ -8,10 +8,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
-from msgspec import Struct
+from msgspec import Struct, field
 
 from atdm_core.audit.trail import Clock, Mark, Part, Trail
 from atdm_core.entity import Entity
+from atdm_core.recent import RecentRuns
 from atdm_core.table import Table
 from atdm_core.values import (
     Bundle,
@@ -266,6 +267,7 @@ class Services(Struct, frozen=True, kw_only=True):
     catalog: Catalog
     baselines: Baselines
     clock: Clock
+    recent: RecentRuns = field(default_factory=RecentRuns)
 
 
 class Order(Struct, frozen=True, kw_only=True):

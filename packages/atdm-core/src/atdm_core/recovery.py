@@ -19,13 +19,13 @@ from atdm_core.catalog import catalog_row
 from atdm_core.errors import RunNotFound, TrailBroken, TrailConflict
 from atdm_core.expiry import expire
 from atdm_core.protocols import Services
-from atdm_core.reset import finish_reset, start_reset
+from atdm_core.reset import GONE, finish_reset, start_reset
 from atdm_core.run_events import append_events
 from atdm_core.values import CatalogRow, Deletion
 
 __all__ = ["GRACE", "RECOVERER", "Recovery"]
 
-GRACE: Final = 60.0  # seconds that a run may stand open; longer than any request takes
+GRACE: Final = 45.0  # seconds that a run may stand open; longer than any request takes
 PATIENCE: Final = 2.0  # seconds that a failed request waits for its own undoing before it answers
 AT_ONCE: Final = 16  # runs that are settled side by side
 LEDGER_PAGE: Final = 500  # runs of the target's ledger that one round looks at
@@ -159,10 +159,9 @@ class Recovery:
 
     async def _decide(self, draft: Trail) -> Trail:
         """The trail as it is decided, by the draft or by somebody who was quicker."""
-        part = draft.unstored()
-        if part.version == 0:
+        if not draft.is_decided:
             try:
-                await self._services.log.append(part)
+                await self._services.log.append(draft.unstored())
             except TrailConflict:
                 return await self._trail(draft.run_id)
             draft.mark_stored()
@@ -173,7 +172,7 @@ class Recovery:
         if run_status(trail.events) == "rolled_back" and not _is_wiped(trail):
             deletion = await self._services.target.delete(trail.run_id)
             await append_events(self._services.log, trail.run_id, lambda t: _record_rollback(t, deletion), trail)
-        await self._close(trail)
+        await self._close(trail, run_status(trail.events))
 
     async def _follow(self) -> None:
         """Read what is new in the logs of all processes."""
@@ -201,12 +200,16 @@ class Recovery:
             works.append(work)
 
     def _closed(self, mark: Mark) -> None:
-        """Forget the work that is ended by a mark of what a run finally is, whoever began it."""
-        if mark.state == "ready":
+        """Forget the work that is ended by a mark of what a run finally is, whoever began it.
+
+        A seed whose run has been taken back meanwhile still wants its row, so that only its own kinds of end end it.
+        """
+        if mark.state != "ready":
+            self._ready.discard(mark.run_id)
+        if mark.state in GONE:
+            self._end(mark.run_id, lambda work: not _is_seeding(work))
+        else:
             self._end(mark.run_id, _is_seeding)
-            return
-        self._ready.discard(mark.run_id)
-        self._end(mark.run_id, _is_seeding if mark.state == "rolled_back" else lambda _: True)
 
     def _end(self, run_id: str, is_ended: Callable[[_Unsettled], bool]) -> None:
         left = [work for work in self._unsettled.pop(run_id, ()) if not is_ended(work)]
@@ -218,16 +221,18 @@ class Recovery:
         trail = await self._services.log.read(work.mark.run_id)
         if _is_seeding(work):
             trail = trail or await self._decide(self._draft(work.mark))
-            if run_status(trail.events) == "rolled_back":  # one that is kept has a row, which tells its answer
-                await self._services.catalog.record(catalog_row(trail, work.mark.token_sha256 or ""))
+            # Where the process got to its row, that stands, with the answer that it was about to give.
+            await self._services.catalog.record(catalog_row(trail, work.mark.token_sha256 or ""))
         if trail is None:
             raise RunNotFound(
                 f"run {work.mark.run_id} was being taken back, and has no record", run_id=work.mark.run_id
             )
-        ready = run_status(trail.events) == "ready"
-        if ready and work.mark.state == "resetting" and _is_being_reset(trail):
+        status = run_status(trail.events)
+        if _is_seeding(work) and status in GONE:
+            await self._close(trail, "ready")
+        elif status == "ready" and work.mark.state == "resetting" and _is_being_reset(trail):
             await finish_reset(self._services, trail, RECOVERER)
-        elif ready and work.mark.state == "expiring":
+        elif status == "ready" and work.mark.state == "expiring":
             await expire(self._services, trail, again=True)
         else:
             await self._finish_rollback(trail)
@@ -286,8 +291,8 @@ class Recovery:
             await self._services.log.retire(log_id)
             del self._logs[log_id]
 
-    async def _close(self, trail: Trail) -> None:
-        state, head = run_status(trail.events), trail.head.hex()
+    async def _close(self, trail: Trail, state: str | None) -> None:
+        head = trail.head.hex()
         at = self._services.clock()
         await self._services.log.note(Mark(kind="close", run_id=trail.run_id, at=at, state=state, head=head))
 

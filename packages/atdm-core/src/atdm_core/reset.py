@@ -28,7 +28,8 @@ class ResetRun:
     async def apply(self, order: Order) -> Mapping[str, Any]:
         """The `ResetOutcome`. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
         run_id = check_id(order.options["run_id"])
-        _, trail = await authorize(self._services, run_id, order.options["cleanup_token"], order.invoker, "reset")
+        token, known = order.options["cleanup_token"], self._services.recent.take(run_id)
+        trail = await authorize(self._services, run_id, token, order.invoker, action="reset", known=known)
         deletion = await _wipe(self._services, trail, order.invoker)
         if deletion is None:
             return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
@@ -38,12 +39,20 @@ class ResetRun:
         return msgspec.to_builtins(outcome)
 
 
-async def authorize(services: Services, run_id: str, token: str, invoker: str, action: str) -> tuple[CatalogRow, Trail]:
-    """The row and the trail of a decided run, for the holder of its token.
+async def authorize(
+    services: Services,
+    run_id: str,
+    token: str,
+    invoker: str,
+    *,
+    action: str,
+    known: tuple[CatalogRow, Trail] | None = None,
+) -> Trail:
+    """The trail of a decided run, for the holder of its token. `known`: row and trail, where they need not be read.
 
     `RunNotFound`; `TokenMismatch`, which is recorded as `<action>_rejected`.
     """
-    row, trail = await asyncio.gather(services.catalog.find(run_id), services.log.read(run_id))
+    row, trail = known or await asyncio.gather(services.catalog.find(run_id), services.log.read(run_id))
     if row is None or trail is None:
         raise RunNotFound(f"no run {run_id!r}; GET /catalog/runs lists the runs", run_id=run_id)
     if not same_token(token, row.token_sha256):
@@ -52,7 +61,7 @@ async def authorize(services: Services, run_id: str, token: str, invoker: str, a
         raise TokenMismatch(
             "this cleanup token does not belong to this run; use the one its answer carried", run_id=run_id
         )
-    return row, trail
+    return trail
 
 
 async def start_reset(services: Services, trail: Trail, invoker: str) -> Trail | None:
@@ -74,7 +83,7 @@ async def start_reset(services: Services, trail: Trail, invoker: str) -> Trail |
 
 
 async def _wipe(services: Services, trail: Trail, invoker: str) -> Deletion | None:
-    """Record that the run is being reset, delete its rows, record what came of it; None when they are gone already."""
+    """Record that the run is being reset, delete its rows, record what came of it; None when others have done so."""
     started = await start_reset(services, trail, invoker)
     if started is None:
         return None
@@ -89,15 +98,18 @@ async def _wipe(services: Services, trail: Trail, invoker: str) -> Deletion | No
         raise
 
 
-async def finish_reset(services: Services, started: Trail, invoker: str) -> Deletion:
-    """Delete the rows of a run whose reset is recorded as started, and record that; a `TargetError` is not recorded."""
+async def finish_reset(services: Services, started: Trail, invoker: str) -> Deletion | None:
+    """Delete the rows of a run whose reset is recorded as started, and record that; a `TargetError` is not recorded.
+
+    None when another reset, or the reaper, was quicker to record the end of the run.
+    """
     run_id = started.run_id
     deletion = await services.target.delete(run_id)
     deletion = msgspec.structs.replace(deletion, residue=residue_of(started, deletion))
     done = await append_events(services.log, run_id, lambda t: _complete(t, invoker, deletion), started)
     head = done and done.head.hex()
     await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="cleaned", head=head))
-    return deletion
+    return deletion if done else None
 
 
 def residue_of(trail: Trail, deletion: Deletion) -> Sequence[Residue]:

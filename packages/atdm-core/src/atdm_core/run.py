@@ -99,7 +99,9 @@ class Run:
         self._record("seed_completed", outputs=outputs)
 
     def failed(self, error: BaseException) -> None:
-        """Something failed after the run was opened: what is not stored yet is withdrawn, and the failure recorded."""
+        """Something failed after the run was opened: where it is not decided yet, the failure is recorded."""
+        if self.trail.is_decided:
+            return
         self.trail.withdraw("fixtures_emitted")
         if isinstance(error, AtdmError):
             cause = {"code": error.code, "message": error.message, "details": dict(error.details)}

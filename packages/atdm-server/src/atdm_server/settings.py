@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     target_timeout: float = 10.0
     request_timeout: float = 30.0
-    recovery_grace: float = 60.0
+    recovery_grace: float = 45.0
     sweep_pace: float = 5.0
     changes_at_once: int = 64
     changes_waiting: int = 256
@@ -135,7 +135,7 @@ def _server_key(environment: Mapping[str, str]) -> bytes:
 def _patience(environment: Mapping[str, str]) -> tuple[float, float]:
     """How long a request may take, and after how long a run that stands open is taken for dead, in seconds."""
     request = _number(environment, "ATDM_REQUEST_TIMEOUT_SECONDS", 30, highest=3600)
-    recovery = _number(environment, "ATDM_RECOVERY_SECONDS", 60, highest=7200)
+    recovery = _number(environment, "ATDM_RECOVERY_SECONDS", 45, highest=7200)
     if recovery <= request:
         raise SettingsInvalid(
             f"ATDM_RECOVERY_SECONDS is {recovery}, and a request may take {request} s: it must be more than "

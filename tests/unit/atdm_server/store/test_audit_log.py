@@ -120,6 +120,16 @@ async def test_the_view_shows_the_whole_trail(disk: ObjectAuditLog, tmp_path: Pa
     assert decode_entries((tmp_path / "runs/run.parquet").read_bytes()) == trail.entries
 
 
+async def test_the_view_of_a_trail_that_others_wrote_too(disk: ObjectAuditLog, tmp_path: Path) -> None:
+    """The view has the events of every process, whichever of them renders it."""
+    trail = Trail("run")
+    await store(disk, trail, "request_received")
+    await store(ObjectAuditLog(DiskStore(tmp_path)), trail, "reset_started")
+    await store(disk, trail, "reset_completed")
+    await disk.close()
+    assert decode_entries((tmp_path / "runs/run.parquet").read_bytes()) == trail.entries
+
+
 async def test_a_lost_view_loses_nothing(disk: ObjectAuditLog, tmp_path: Path) -> None:
     """A view that was not rendered again, or rendered too early, still reads as the whole trail."""
     trail = Trail("run")

@@ -68,9 +68,22 @@ async def test_a_damaged_segment_stops_nobody(tmp_path: Path) -> None:
         await log.note(a_mark(name))
     path = sorted((tmp_path / "segments").rglob("*.parquet"))[1]
     path.write_bytes(b"nonsense")
-    news = await log.marks({})
+    news = await ObjectAuditLog(DiskStore(tmp_path)).marks({})
     assert runs(news) == ["a", "c"]
     assert set(news.seen.values()) == {3}
+
+
+async def test_own_segments_are_not_read_back(tmp_path: Path) -> None:
+    """A process knows what it has just written; asked again from the beginning, it reads."""
+    log = ObjectAuditLog(DiskStore(tmp_path))
+    await log.note(a_mark("a"))
+    (path,) = (tmp_path / "segments").rglob("*.parquet")
+    stored = path.read_bytes()
+    path.write_bytes(b"nonsense")
+    assert runs(await log.marks({})) == ["a"]
+    assert runs(await log.marks({})) == []
+    path.write_bytes(stored)
+    assert runs(await log.marks({})) == ["a"]
 
 
 async def test_files_of_others_are_no_segments(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ class Trail:
         self.run_id = run_id
         self._clock = clock
         self._entries: list[Entry] = []
+        self._events: list[Event] = []
         self._stored = 0
         self._version = 0
 
@@ -113,12 +114,18 @@ class Trail:
     @property
     def events(self) -> list[Event]:
         """All events, in order."""
-        return [entry.event for entry in self._entries]
+        self._events += [entry.event for entry in self._entries[len(self._events) :]]
+        return self._events.copy()
 
     @property
     def head(self) -> bytes:
         """The hash of the last entry."""
         return self._entries[-1].hash if self._entries else genesis(self.run_id)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its first part, which decides what becomes of the run, is stored."""
+        return self._version > 0
 
     def record(
         self,
@@ -160,12 +167,16 @@ class Trail:
         """Forget the entries from the first `action` on, as long as they are in no stored part."""
         for place in range(self._stored, len(self._entries)):
             if self._entries[place].event.action == action:
-                del self._entries[place:]
+                self._cut(place)
                 return
 
     def forget_unstored(self) -> None:
         """Forget the entries that are in no stored part. Whether they got there is unknown: read before the next."""
-        del self._entries[self._stored :]
+        self._cut(self._stored)
+
+    def _cut(self, place: int) -> None:
+        del self._entries[place:]
+        del self._events[place:]
 
     def _extend(self, body: bytes) -> None:
         previous = self.head

@@ -1,8 +1,10 @@
 """The audit log as objects: a run object whose creation decides, parts for what comes later, and a rendered view."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from atdm_core.audit import Entry, Mark, Part, Trail, decode_entries, encode_entries
 from atdm_core.errors import StoreError, TrailConflict
@@ -15,6 +17,9 @@ from atdm_server.store.segments import SegmentLog
 
 __all__ = ["ObjectAuditLog"]
 
+MOST_REMEMBERED: Final = 256  # runs, of about 10 KB each
+RENDER_AFTER: Final = 0.2  # seconds; start and end of a reset are in one view
+
 
 class ObjectAuditLog:
     """See `AuditLog`. `segments/` says which runs are open, `runs/` and `parts/` hold their trails."""
@@ -22,8 +27,9 @@ class ObjectAuditLog:
     def __init__(self, store: ObjectStore, signer: Signer | None = None) -> None:
         """`signer` signs each segment, if given."""
         self._store = store
-        self._segments = SegmentLog(store, signer)
         self._logs = ProcessLogs(store)
+        self._segments = SegmentLog(store, signer, wrote=self._logs.wrote)
+        self._written: OrderedDict[str, tuple[Entry, ...]] = OrderedDict()
         self._stale_views: set[str] = set()
         self._renderer: asyncio.Task[None] | None = None
 
@@ -46,6 +52,7 @@ class ObjectAuditLog:
         key = _run_key(part.run_id) if part.version == 0 else f"parts/{part.run_id}/{part.version:06}.parquet"
         if not await self._store.create(key, encode_entries(part.entries)):
             raise TrailConflict(f"part {part.version} of run {part.run_id} exists", run_id=part.run_id)
+        self._remember(part)
         if part.version > 0:
             self._render_later(part.run_id)
 
@@ -81,6 +88,14 @@ class ObjectAuditLog:
         if self._renderer is not None:
             await asyncio.wait([self._renderer])
 
+    def _remember(self, part: Part) -> None:
+        """Keep what this process has written of a run, as long as it is all there is to be known."""
+        before = self._written.pop(part.run_id, ())
+        if len(before) == part.entries[0].seq:
+            self._written[part.run_id] = before + part.entries
+        if len(self._written) > MOST_REMEMBERED:
+            self._written.popitem(last=False)
+
     def _render_later(self, run_id: str) -> None:
         """Write the view again soon, for readers of the bare files. The parts hold the truth, so nobody waits."""
         self._stale_views.add(run_id)
@@ -89,11 +104,19 @@ class ObjectAuditLog:
 
     async def _render_all(self) -> None:
         while self._stale_views:
-            run_id = self._stale_views.pop()
-            with suppress(StoreError):  # a view that stays old for a while misleads no reader of ours
-                trail = await self.read(run_id)
-                if trail is not None:
-                    await self._store.replace(_run_key(run_id), encode_entries(trail.entries))
+            await asyncio.sleep(RENDER_AFTER)
+            stale, self._stale_views = self._stale_views, set()
+            for run_id in stale:
+                with suppress(StoreError):  # a view that stays old for a while misleads no reader of ours
+                    await self._render(run_id)
+
+    async def _render(self, run_id: str) -> None:
+        entries = self._written.pop(run_id, None)
+        if entries is None:
+            trail = await self.read(run_id)
+            entries = trail.entries if trail else ()
+        if entries:
+            await self._store.replace(_run_key(run_id), encode_entries(entries))
 
 
 def _run_key(run_id: str) -> str:

@@ -1,7 +1,7 @@
 """The process logs of all servers, read as they grow."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -15,6 +15,7 @@ from atdm_server.store.side_by_side import side_by_side
 
 __all__ = ["ProcessLogs", "retirement"]
 
+MOST_OWN: Final = 5_000  # segments of this process that are not read back; more come about when nobody asks for news
 _SEGMENT: Final = re.compile(r"segments/([^/]+)/(\d{8})\.parquet")
 
 _log = structlog.stdlib.get_logger("atdm_server")
@@ -30,6 +31,12 @@ class ProcessLogs:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._own: dict[str, Sequence[Mark]] = {}
+
+    def wrote(self, key: str, marks: Sequence[Mark]) -> None:
+        """Note the marks of a segment that this process has just stored, so that it need not read them."""
+        if len(self._own) < MOST_OWN:
+            self._own[key] = marks
 
     async def news(self, seen: Mapping[str, int]) -> LogNews:
         """What was written since `seen`: two listings, one more for each log in use, and the new segments once each."""
@@ -52,12 +59,14 @@ class ProcessLogs:
         """Leave a log out of `news` from now on. Its segments stay, and stay verifiable."""
         await self._store.create(*retirement(log_id))
 
-    async def _marks_of(self, key: str) -> list[Mark]:
+    async def _marks_of(self, key: str) -> Sequence[Mark]:
+        if (own := self._own.pop(key, None)) is not None:
+            return own
         data = await self._store.get(key)
         if data is None:
             raise StoreUnavailable(f"the object store lists {key}, and does not have it")
         try:
-            return list(decode_segment(data).marks)
+            return decode_segment(data).marks
         except TrailBroken as error:
             # To stop here would leave every other run without recovery; `atdm verify` says what can be done.
             _log.warning("segment_unreadable", key=key, reason=error.message)

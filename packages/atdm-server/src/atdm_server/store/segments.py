@@ -104,12 +104,17 @@ class SegmentLog:
     """The segments of this process: `segments/<log>/<n>.parquet`, each with the SHA-256 of the one before."""
 
     def __init__(
-        self, store: ObjectStore, signer: Signer | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        store: ObjectStore,
+        signer: Signer | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wrote: Callable[[str, Sequence[Mark]], None] = lambda _key, _marks: None,
     ) -> None:
-        """`clock` gives seconds, and never goes back."""
+        """`clock` gives seconds, and never goes back. `wrote` is told the key and the marks of each segment stored."""
         self._store = store
         self._signer = signer
         self._clock = clock
+        self._wrote = wrote
         self._continues = ""
         self._begin_log()
         self._waiting: list[tuple[Mark, asyncio.Future[None]]] = []
@@ -164,6 +169,8 @@ class SegmentLog:
                 raise StoreUnavailable(f"the object store says that {key} exists, and does not have it")
             self._number += 1
             self._previous = sha256(stored).hexdigest()
+            if written:
+                self._wrote(key, marks)
 
     def _begin_log(self) -> None:
         self._log_id = new_id()
