@@ -39,7 +39,7 @@ from atdm_core.volume_request import SCENARIO, VolumeAccepted, VolumeProgress, V
 __all__ = ["PULSE", "ShardMaker", "VolumeRuns"]
 
 SHARD_SIZE: Final = 10_000  # bundles that are made and sent at once
-PULSE: Final = 10.0  # seconds after which an open run says again that it is; recovery's patience is six times that
+PULSE: Final = 10.0  # seconds after which an open run says again that it is; recovery has several times that patience
 PACE: Final = 0.5  # seconds between two words about a run of this process
 POLL: Final = 2.0  # seconds between two looks at a run of another process
 REMEMBERED: Final = 64  # runs of this process of which the end is kept in memory

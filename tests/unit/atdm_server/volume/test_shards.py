@@ -1,10 +1,11 @@
 """The shards of a volume for the target, made in another process."""
 
 import asyncio
+import os
 from contextlib import aclosing
 from datetime import date
+from pathlib import Path
 
-import psutil
 import pytest
 
 from atdm_core.errors import GeneratorFailed
@@ -12,7 +13,7 @@ from atdm_core.volume import Volume, shards_of
 from atdm_core.volume_arrow import rows_of
 from atdm_healthcare import PACK
 from atdm_server.volume import make_shards
-from tests.stack.processes import wait_until
+from tests.stack.processes import descendants, wait_until
 
 
 def a_volume(count: int, scenario: str = "active_member_clean") -> Volume:
@@ -31,8 +32,8 @@ def a_volume(count: int, scenario: str = "active_member_clean") -> Volume:
 
 def makers() -> set[int]:
     """The processes that this one has started, but for the one that looks after semaphores."""
-    children = psutil.Process().children(recursive=True)
-    return {child.pid for child in children if "resource_tracker" not in " ".join(child.cmdline())}
+    started = descendants(os.getpid())
+    return {pid for pid in started if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 async def test_the_shards_are_those_that_are_made_here() -> None:
