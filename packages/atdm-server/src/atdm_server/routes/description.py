@@ -168,7 +168,7 @@ def _describe_parameter(parameter: Json) -> None:
 def _success(told: Json, handler: HTTPRouteHandler, refs: Mapping[Any, Json]) -> Json:
     answer = _answer_of(handler)
     if events := _events_of(handler):
-        told["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+        told["content"] = {"text/event-stream": {"schema": _event(refs[events])}}
         told["description"] = f"Server-sent events; the `data` of each is a `{events.__name__}` in JSON."
     elif answer in refs:
         told["content"] = {"application/json": {"schema": refs[answer]}}
@@ -182,6 +182,13 @@ def _success(told: Json, handler: HTTPRouteHandler, refs: Mapping[Any, Json]) ->
     if handler.handler_name in _LINKS:
         told["links"] = _LINKS[handler.handler_name]
     return told
+
+
+def _event(data: Json) -> Json:
+    """An event of a stream: what kind of word it is, and the word."""
+    word = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
+    kind = {"type": "string", "enum": ["progress", "ready", "failed"]}
+    return {"type": "object", "properties": {"event": kind, "data": word}, "required": ["event", "data"]}
 
 
 def _refusals(told: Json, handler: HTTPRouteHandler) -> list[type[AtdmError]]:
