@@ -4,6 +4,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
+import httpx2
 import pytest
 
 from atdm.cli import main
@@ -57,6 +58,9 @@ def test_there_and_back(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
         assert statuses == [("denied", 3_600), ("paid", 8_400)]
         (listed,) = client.list_runs(scenario="volume", limit=1)["runs"]
         assert (listed["test_run_id"], listed["status"]) == (run_id, "ready")
+        page = httpx2.get(client.audit_url(run_id)).text
+        assert '<tr><th scope="row">claim</th><td>12,000</td></tr>' in page
+        assert f"atdm reset {run_id} --token TOKEN" in page
         deleted = client.reset_run(run_id, token)
         assert {table: n for table, n in deleted.get("deleted_counts", {}).items() if n} == counts
         assert deleted.get("residue") == []
