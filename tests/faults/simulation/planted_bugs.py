@@ -77,8 +77,8 @@ class TakesOverAnew(SimulatedEngine):
     """Carries on the request of a dead process as a new run."""
 
     async def _repeated(self, request: Request, caller: Caller, claim: Claim) -> Outcome:
-        if (answer := await self._answer_of(claim.run_id)) is not None:
-            return answer
+        if await self._log.read(claim.run_id) is not None:
+            return await super()._repeated(request, caller, claim)
         run = Run(request, caller, self._server_key, self._clock)
         bundle = await self._made(run)
         run.seeding(bundle)

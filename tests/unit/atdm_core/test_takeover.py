@@ -102,10 +102,25 @@ async def test_key_whose_run_was_recovered_without_its_answer(house: House) -> N
     outcome = await other.ask("key")
     assert outcome.test_run_id == await claimed(house)
     assert house.rows() == 2
+    reset = await other.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    assert (reset.status, house.rows()) == ("cleaned", 0)
     assert await house.neighbour().ask("key") == outcome
     await other.recover()
     assert house.open_runs() == set()
     assert await marks_tell_the_truth(house, outcome.test_run_id)
+
+
+async def test_key_whose_record_has_no_row(house: House) -> None:
+    """A run whose record stands, and whose row nobody has stored yet, is answered, and can be taken back at once."""
+    await house.dies("catalog.record", "before", house.ask("key"))
+    other = house.neighbour()
+    outcome = await other.ask("key")
+    assert other.weather.calls.count("target.seed") == 0
+    assert await house.neighbour().ask("key") == outcome
+    reset = await other.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    assert (reset.status, house.rows()) == ("cleaned", 0)
+    await other.recover()
+    assert house.open_runs() == set()
 
 
 async def test_rollback_wins_against_a_takeover(house: House) -> None:

@@ -23,7 +23,7 @@ from atdm_core.errors import (
 )
 from atdm_core.expiry import Reaper, extend
 from atdm_core.fixtures import FixtureFolder
-from atdm_core.ids import check_id, cleanup_token
+from atdm_core.ids import check_id
 from atdm_core.pack import generate, judge
 from atdm_core.protocols import (
     AuditLog,
@@ -294,8 +294,9 @@ class Engine:
                 run_id=claim.run_id,
             )
         with self._live(claim.run_id):
-            if (answer := await self._answer_of(claim.run_id)) is not None:
-                return answer
+            trail, row = await asyncio.gather(self._log.read(claim.run_id), self._catalog.find(claim.run_id))
+            if trail is not None:
+                return await self._answer_of(trail, row, Run(request, caller, self._server_key, self._clock, claim))
             # The process that claimed the key died, or is still at it elsewhere. The same run is made again: the
             # target takes equal rows for the same seed, and only one of us can create the run object.
             run = Run(request, caller, self._server_key, self._clock, claim)
@@ -304,25 +305,21 @@ class Engine:
             await self._log.note(run.open_mark())
             return await self._served(run, bundle)
 
-    async def _answer_of(self, run_id: str) -> Outcome | None:
-        """What a run was answered with; None when it is not decided, or nobody has stored what its answer is.
-
-        `SeedFailed` when it was rolled back.
-        """
-        trail, row = await asyncio.gather(self._log.read(run_id), self._catalog.find(run_id))
-        if trail is None:
-            return None
-        if run_status(trail.events) in ("rolled_back", "rejected"):
-            raise _rolled_back(run_id)
-        if row is None or not row.answer:
-            return None
-        outcome = msgspec.json.decode(row.answer, type=Outcome)
-        cleanup = msgspec.structs.replace(outcome.cleanup, cleanup_token=cleanup_token(self._server_key, run_id))
-        keys = keys_made(trail.events)
-        answer = msgspec.structs.replace(
-            outcome, data=put_keys(outcome.data, keys), records=put_keys(outcome.records, keys), cleanup=cleanup
-        )
-        return _as_decided(answer, trail)
+    async def _answer_of(self, trail: Trail, row: CatalogRow | None, run: Run) -> Outcome:
+        """What a decided run was answered with, or would have been; `SeedFailed` when it was rolled back."""
+        if row is not None and row.answer:
+            outcome = msgspec.json.decode(row.answer, type=Outcome)
+            cleanup = msgspec.structs.replace(outcome.cleanup, cleanup_token=run.token)
+            keys = keys_made(trail.events)
+            data, records = put_keys(outcome.data, keys), put_keys(outcome.records, keys)
+            return _as_decided(msgspec.structs.replace(outcome, data=data, records=records, cleanup=cleanup), trail)
+        _check_kept(trail)
+        # Its process died, or lost the store, between record and row: the same bundle makes the same answer.
+        bundle = await self._made(run)
+        run.decided(trail)
+        outcome = run.outcome(bundle, self._fixtures.paths(run.plan.scenario_id, run.id, run.request.delivery))
+        await self._catalog.record(run.catalog_row(outcome))
+        return _as_decided(outcome, trail)
 
     @contextmanager
     def _live(self, run_id: str) -> Generator[None]:
@@ -335,15 +332,16 @@ class Engine:
 
 def _as_decided(outcome: Outcome, trail: Trail) -> Outcome:
     """The answer, with what the stored trail tells of its head and its time; `SeedFailed` when it was rolled back."""
-    if run_status(trail.events) in ("rolled_back", "rejected"):
-        raise _rolled_back(trail.run_id)
+    _check_kept(trail)
     head = next(entry.hash for entry in trail.entries if entry.event.action == "catalog_recorded")
     cleanup = msgspec.structs.replace(outcome.cleanup, expires_at=expiry_of(trail.events))
     return msgspec.structs.replace(outcome, cleanup=cleanup, audit_head=head.hex())
 
 
-def _rolled_back(run_id: str) -> SeedFailed:
-    return SeedFailed("this request was rolled back; send it again with a new Idempotency-Key", run_id=run_id)
+def _check_kept(trail: Trail) -> None:
+    """`SeedFailed` when the run was rolled back."""
+    if run_status(trail.events) in ("rolled_back", "rejected"):
+        raise SeedFailed("this request was rolled back; send it again with a new Idempotency-Key", run_id=trail.run_id)
 
 
 async def _both(first: Awaitable[_T], second: Awaitable[_U]) -> tuple[_T, _U]:

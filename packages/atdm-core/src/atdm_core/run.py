@@ -117,6 +117,11 @@ class Run:
         self._record("fixtures_emitted", outputs={"paths": outcome.fixtures.written()})
         self._record("catalog_recorded", outputs={"status": outcome.status})
 
+    def decided(self, trail: Trail) -> None:
+        """Another process has decided the run, and this is its trail."""
+        self.trail = trail
+        self.keys = keys_made(trail.events)
+
     def outcome(self, bundle: Bundle, fixtures: FixturePaths) -> Outcome:
         """The answer, but for the head of the trail, which is not final yet."""
         return Outcome(
