@@ -103,5 +103,20 @@ def test_killed_in_the_middle(
     assert is_whole(stack, monkeypatch)
 
 
+def test_a_server_that_is_stopped_undoes_its_volume(own_stack: Stack) -> None:
+    """A server that is told to stop undoes the volume it makes before it ends, also while somebody follows it."""
+    stack = own_stack
+    with AtdmClient(stack.api_url, stack.api_token, timeout=5) as client, ThreadPoolExecutor(1) as thread:
+        run_id = client.create_volume("healthcare", MIX, 200_000)["test_run_id"]
+        following = thread.submit(_last_word, client, run_id)
+        wait_until(lambda: bool(ask(stack, COPYING)), "the copying of members")
+        stack.stop_part("server")
+        assert isinstance(following.exception(30), AtdmClientError)
+    stack.start_part("server")
+    with AtdmClient(stack.api_url, stack.api_token) as client:
+        assert client.get_audit(run_id)["status"] == "rolled_back"
+        assert ask(stack, f"SELECT {ROWS}") == [(0,)]
+
+
 def _last_word(client: AtdmClient, run_id: str) -> VolumeProgress:
     return list(client.follow_volume(run_id))[-1]

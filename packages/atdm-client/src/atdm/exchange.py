@@ -115,7 +115,7 @@ def lost(settings: Settings, call: Call[object], error: httpx2.RequestError) -> 
 
 
 def cut_off(settings: Settings) -> AtdmUnreachable:
-    """What a stream is called that ended before its last word."""
+    """What a stream is called that ended before its last word, as each does after some seconds: it is asked again."""
     return AtdmUnreachable(f"{settings.api_url} stopped telling; follow the volume again", unsure=True)
 
 

@@ -1,6 +1,8 @@
 """Volumes: asked for, and followed until they are there."""
 
+import time
 from collections.abc import AsyncIterator
+from typing import Final
 
 import msgspec
 from litestar import get, post
@@ -20,6 +22,11 @@ from atdm_server.routes.bodies import read_body
 from atdm_server.routes.headers import Invoker, RunId
 
 __all__ = ["volume_reads", "volume_routes"]
+
+# A server that is told to stop waits for its open answers, and is killed when they take ten seconds: before it could
+# undo the volume that it makes.
+_STREAM_SECONDS: Final = 5.0
+_AGAIN_MILLISECONDS: Final = 100
 
 
 @post(
@@ -51,7 +58,10 @@ async def create_volume(
     refusals=(errors.RunNotFound, errors.StoreUnavailable),
 )
 async def follow_volume(run_id: RunId, volumes: NamedDependency[VolumeRuns]) -> ServerSentEvent:
-    """How far a volume has come, as server-sent events: `progress` again and again, and at last `ready` or `failed`."""
+    """How far a volume has come, as server-sent events: `progress` again and again, and at last `ready` or `failed`.
+
+    A stream ends after some seconds, whatever it has told; whoever has not heard the last word asks again.
+    """
     words = volumes.follow(run_id)
     first = await anext(words)  # before the answer begins, so that a run that is not there is still a 404
     return ServerSentEvent(_events(first, words))
@@ -59,13 +69,16 @@ async def follow_volume(run_id: RunId, volumes: NamedDependency[VolumeRuns]) -> 
 
 async def _events(first: VolumeProgress, words: AsyncIterator[VolumeProgress]) -> AsyncIterator[ServerSentEventMessage]:
     yield _event(first)
+    until = time.monotonic() + _STREAM_SECONDS
     async for word in words:
         yield _event(word)
+        if time.monotonic() > until:
+            return
 
 
 def _event(word: VolumeProgress) -> ServerSentEventMessage:
     name = "progress" if word.status == "open" else "failed" if word.error else "ready"
-    return ServerSentEventMessage(data=msgspec.json.encode(word).decode(), event=name)
+    return ServerSentEventMessage(data=msgspec.json.encode(word).decode(), event=name, retry=_AGAIN_MILLISECONDS)
 
 
 volume_routes: list[ControllerRouterHandler] = [create_volume]
