@@ -4,6 +4,7 @@
 PYTHON := .venv/bin/python
 STACK := $(PYTHON) -m infra.local_stack
 ARGS ?=
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down down-clean ps logs smoke migrate demo test faults test-unit test-integration playwright-install \
@@ -40,8 +41,8 @@ migrate: setup ## migrate the target's database, TARGET_DATABASE_URL or the stac
 demo: setup ## from intent to clean, on real parts, in one go
 	@$(PYTHON) -m scripts.demo
 
-test: playwright-install ## all tests, the local stack included (ARGS="-k name" for some)
-	@$(PYTHON) -m pytest $(ARGS)
+test: playwright-install ## all tests, by two workers (ARGS="-k name" for some, WORKERS=0 for one after the other)
+	@$(PYTHON) -m pytest --numprocesses $(WORKERS) $(ARGS)
 
 faults: setup ## break things for about an hour, and print what was tried (ARGS="-k kills" for some)
 	@ATDM_FAULTS=long $(PYTHON) -m pytest tests/faults $(ARGS)

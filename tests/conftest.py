@@ -4,18 +4,37 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from infra.local_stack import Stack, local_stack
 from tests.postgres import fresh_database
 from tests.s3 import S3, start_s3
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.tried"]
+
+TOGETHER = ("tests/faults/hostile/", "tests/faults/processes/", "tests/schema/")
+"""Folders whose tests share what takes long to start, or look at what the others of the folder have left."""
 
 
 def pytest_configure() -> None:
     """Let programs that the tests start hear Ctrl-C, also when a shell started the tests in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Shares(LoadScopeScheduling):
+    """Each worker of pytest-xdist takes a file at a time, or one of the folders that stay together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
+    """Share the tests out, in their order: the long ones come first."""
+    config.option.loadscopereorder = False  # by the number of tests, of which the longest have one
+    return Shares(config, log)
 
 
 @pytest.fixture(scope="session")

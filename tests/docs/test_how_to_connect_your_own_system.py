@@ -35,7 +35,7 @@ def atdm(tmp_path: Path) -> Generator[Checkout]:
 def test_the_three_ways_work_as_shown(atdm: Checkout, stack: Stack) -> None:
     """Existing tables are connected, a target over HTTP and one in Python keep the contract, and an engine uses it."""
     with fresh_database(stack.postgres_dsn) as yours, fresh_database(stack.postgres_dsn) as empty:
-        atdm.replaced |= {f"{ADDRESS}/library": yours, f"{ADDRESS}/empty": empty}
+        atdm.known |= {f"{ADDRESS}/library": yours, f"{ADDRESS}/empty": empty}
         programs = postgres.binaries()  # with a pg_dump of the server's version
         atdm.environment["PATH"] = f"{programs}:{atdm.environment['PATH']}"
         blocks = atdm.blocks(PAGE)

@@ -18,6 +18,8 @@ SMALL = {
     "250,000 rows": "2,500 rows",
     "50,000 bundles": "500 bundles",
     "--count 50000": "--count 500",
+    "50_000": "500",
+    "ready 250000": "ready 2500",
     "(plan 50,000, provider 50,000, member 50,000, eligibility 50,000, claim 50,000)": (
         "(plan 500, provider 500, member 500, eligibility 500, claim 500)"
     ),
@@ -29,7 +31,7 @@ SMALL = {
 def atdm(tmp_path: Path) -> Generator[Checkout]:
     """A checkout in which the page asks for a thousandth."""
     with checkout(tmp_path / "atdm", "infra", "packages", "pyproject.toml", "sut") as atdm:
-        atdm.replaced |= SMALL
+        atdm.known |= SMALL
         yield atdm
 
 
@@ -48,6 +50,4 @@ def test_the_page_fills_the_target(atdm: Checkout) -> None:
     """The commands of the page write a volume into the target of a stack and take it back."""
     blocks = atdm.blocks(PAGE)
     begin = next(place for place, block in enumerate(blocks) if block.text == "make up\n")
-    atdm.follow([block for block in blocks[begin:] if block.language in ("sh", "text")])
-    program = next(block.text for block in blocks if block.language == "python")
-    compile(program, PAGE, "exec")
+    atdm.follow(blocks[begin:])

@@ -10,6 +10,7 @@ VERIFY = ".venv/bin/atdm verify-clean before.json\n"
 def test_digests_tell_what_is_left(tmp_path: Path) -> None:
     """The commands of the page find every table as it was, then a forgotten run, then none when its time is up."""
     with checkout(tmp_path / "atdm", "infra", "packages", "pyproject.toml", "sut") as atdm:
+        atdm.known["--ttl 20"] = "--ttl 10"
         blocks = atdm.blocks("verify-clean")
         _, second = (number for number, block in enumerate(blocks) if block.text == VERIFY)
         atdm.follow(blocks[:second])

@@ -14,10 +14,10 @@ from infra.local_stack import Stack
 from infra.local_stack.home import socket_folder
 from infra.local_stack.stack import free_ports
 from tests.architecture.sources import ROOT
-from tests.docs.walkthrough import read_steps
+from tests.docs.how_to import read_blocks
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-MESSAGES = [" ".join(step.text.split()) for step in read_steps(PAGE) if step.kind == "output"]
+MESSAGES = [" ".join(block.text.split()) for block in read_blocks(PAGE) if block.language == "text"]
 UP = (sys.executable, "-m", "infra.local_stack", "up")
 ATDM = str(Path(sys.executable).with_name("atdm"))
 REQUEST = (ATDM, "request", "active_member_clean")

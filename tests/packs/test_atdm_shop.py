@@ -1,6 +1,5 @@
 """A pack of another domain, installed as others install theirs, and run against a database of its own tables."""
 
-import json
 import shutil
 from collections.abc import Generator
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from infra.local_stack.home import Home
-from tests.docs.how_to import Checkout, checkout
+from atdm.client import AtdmClient
+from tests.docs.how_to import Checkout
+from tests.packs.stacks import running_stack
 
 SHOP = Path(__file__).parent / "atdm-shop"
 TABLES = ("customer", "address", "product", "cart", "order", "payment", "shipment", "refund")
@@ -19,13 +19,19 @@ SCENARIOS = {path.stem for path in (SHOP / "src" / "atdm_shop" / "scenarios").it
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Checkout]:
+def shop(atdm: Checkout) -> Checkout:
     """A checkout with the shop installed from a copy of its sources, as a wheel."""
-    folder = tmp_path_factory.mktemp("shop")
-    shutil.copytree(SHOP, folder / "atdm-shop", ignore=shutil.ignore_patterns("__pycache__"))
-    with checkout(folder / "atdm", "infra", "packages", "pyproject.toml", "sut", ".tools") as made:
-        made.run(".tools/bin/uv pip install --quiet --no-deps ../atdm-shop")
-        yield made
+    shutil.copytree(SHOP, atdm.folder.parent / "atdm-shop", ignore=shutil.ignore_patterns("__pycache__"))
+    atdm.run(".tools/bin/uv pip install --quiet --no-deps ../atdm-shop")
+    return atdm
+
+
+@pytest.fixture(scope="module")
+def stack(shop: Checkout) -> Generator[tuple[AtdmClient, str]]:
+    """A stack on the shop's tables."""
+    folder = shop.folder.parent
+    with running_stack(shop, folder / "shop", TARGET_MIGRATIONS=str(folder / "atdm-shop/migrations")) as running:
+        yield running
 
 
 def test_the_pack_is_small() -> None:
@@ -42,36 +48,28 @@ def test_the_pack_keeps_the_contract_of_packs(shop: Checkout) -> None:
     assert "failed" not in told
 
 
-def test_every_scenario_is_seeded_and_taken_back(shop: Checkout) -> None:
+def test_every_scenario_is_seeded_and_taken_back(stack: tuple[AtdmClient, str]) -> None:
     """Each of the eight scenarios becomes rows of the shop's tables, and a reset leaves the database as it was."""
-    home = shop.folder.parent / ".atdm"
-    shop.environment |= {"ATDM_HOME": str(home), "TARGET_MIGRATIONS": str(shop.folder.parent / "atdm-shop/migrations")}
-    shop.run("make up")
-    record = Home(home).read_record()
-    assert record is not None
-    with psycopg.connect(record.postgres_dsn, autocommit=True) as database:
+    client, dsn = stack
+    before = client.get_digest()
+    with psycopg.connect(dsn, autocommit=True) as database:
         for scenario in sorted(SCENARIOS):
-            run = answer_of(shop, f"request {scenario} --seed 7 --as-of 2026-07-04")
+            run = client.request_scenario(scenario, seed=7, as_of="2026-07-04")
             assert count(database) == len(run["data"]) >= 4, scenario
-            answer_of(shop, f"reset {run['test_run_id']} --token {run['cleanup']['cleanup_token']}")
-            assert count(database) == 0
-        run = answer_of(shop, "request pending_refund --seed 7 --as-of 2026-07-04")
+            client.reset_run(run["test_run_id"], run["cleanup"]["cleanup_token"])
+            assert client.get_digest() == before
+        run = client.request_scenario("pending_refund", seed=7, as_of="2026-07-04")
         row = database.execute("SELECT status, amount, test_run_id FROM refund").fetchone()
         assert row is not None
         assert (row[0], row[2]) == ("pending", run["test_run_id"])
         assert row[1] == database.execute('SELECT total FROM "order"').fetchone()[0]  # type: ignore[index]
 
 
-def test_what_contradicts_itself_is_refused(shop: Checkout) -> None:
+def test_what_contradicts_itself_is_refused(shop: Checkout, stack: tuple[AtdmClient, str]) -> None:
     """Constraints that the shop's validators forbid are refused, with the rule."""
     told = shop.run(".venv/bin/atdm request pending_refund -c payment_status=failed", fails=True)
     assert "VALIDATOR_REJECTED" in told
     assert "What is sent has been paid" in told
-
-
-def answer_of(shop: Checkout, command: str) -> dict[str, Any]:
-    """What the program answers to a command."""
-    return json.loads(shop.run(f".venv/bin/atdm -o json {command}"))
 
 
 def count(database: psycopg.Connection[Any]) -> int:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from atdm import AtdmClient, AtdmExampleStale, AtdmSettingsError
 from atdm.hypothesis import LiveRun, live
 from atdm.replay import example_of_run, read_example, replay
-from atdm_core.strategies import requests
+from atdm_core.errors import InvalidRequest
+from atdm_core.strategies import bundles, requests
 from infra.local_stack import Stack
 
 DENIED = "claim_denial_active_member"
@@ -30,7 +31,7 @@ def client(stack: Stack) -> Generator[AtdmClient]:
 
 
 class SystemWithABug(httpx2.BaseTransport):
-    """The target as its users see it, but it calls claims denied out of network pending when they are for R51."""
+    """The target as its users see it, but denied claims for R51 are called pending when they came in after noon."""
 
     def __init__(self) -> None:
         self._inner = httpx2.HTTPTransport()
@@ -39,7 +40,8 @@ class SystemWithABug(httpx2.BaseTransport):
         """See `httpx2.BaseTransport`."""
         answer = self._inner.handle_request(request)
         claim = json.loads(answer.read())
-        if claim.get("diagnosis_code") == "R51" and claim.get("status") == "denied":
+        afternoon = claim.get("submitted_at", "")[11:] > "12:00"
+        if afternoon and claim["diagnosis_code"] == "R51" and claim["status"] == "denied":
             claim["status"] = "pending"
         return httpx2.Response(answer.status_code, json=claim)
 
@@ -63,26 +65,33 @@ def test_each_example_is_in_the_target_for_its_time(stack: Stack, client: AtdmCl
 
 
 def test_a_planted_bug_is_found_shrunk_and_kept(stack: Stack, client: AtdmClient, tmp_path: Path) -> None:
-    """The smallest failing example has only what the bug needs, is kept as a file, and replays to the same claim."""
-    seen: list[str] = []
+    """The smallest failing example has only the values that the bug needs, is kept as a file, and replays to them."""
+    seen: list[LiveRun] = []
     with httpx2.Client(transport=SystemWithABug(), base_url=stack.target_url) as system:
 
         @settings(max_examples=60, deadline=None, database=None)
-        @given(live(requests("healthcare", DENIED, provider_network=...), client=client, examples=tmp_path))
+        @given(live(bundles("healthcare", DENIED, provider_network=...), client=client, examples=tmp_path))
         def claims_are_denied(run: LiveRun) -> None:
-            seen.append(repr(run))
+            seen.append(run)
             assert system.get(f"/claims/{run.data['claim_id']}").json()["status"] == "denied"
 
         with pytest.raises(AssertionError):
             claims_are_denied()
     # Not read from the failure: the pytest plugin of schemathesis, installed here, hides what Hypothesis shows there.
-    assert seen[-1].startswith(f"live('{DENIED}', provider_network='in_network', diagnosis_code='R51', seed=0, as_of=")
+    smallest = seen[-1]
+    print(f"{len(seen)} examples\n{smallest!r}")
+    draws = smallest.answer["seed"]
+    assert isinstance(draws, list)
+    assert [each for each in draws if each] == [43_200]  # the second of noon; every other draw is 0
+    assert repr(smallest).startswith(
+        f"live bundle('healthcare', '{DENIED}', as_of=2000-01-01, provider_network='in_network', diagnosis_code='R51')"
+    )
+    assert "submitted_at=1999-12-02T12:00:00+00:00" in repr(smallest)
     file = tmp_path / "test_a_planted_bug_is_found_shrunk_and_kept.json"
-    example = read_example(file)
-    assert (example["constraints"]["diagnosis_code"], example["seed"]) == ("R51", 0)
-    answer = replay(client, example)
+    answer = replay(client, read_example(file))
+    assert answer["seed"] == smallest.answer["seed"]
     claim = httpx2.get(f"{stack.target_url}/claims/{answer['data']['claim_id']}").json()
-    assert (claim["status"], claim["diagnosis_code"]) == ("denied", "R51")
+    assert claim["submitted_at"] == smallest.records["claim"][0]["submitted_at"]
     client.reset_run(answer["test_run_id"], answer["cleanup"]["cleanup_token"])
 
 
@@ -111,16 +120,31 @@ def test_what_validators_refuse_is_no_example(client: AtdmClient) -> None:
     [
         ({"pack_version": "0.9.0"}, "the example was made by healthcare 0.9.0, and the server has "),
         ({"values_sha256": "0" * 64}, "makes other values of this seed than when the example was made"),
+        ({"scenario": "gone"}, "and is none to the server any more: healthcare has no scenario 'gone'"),
+        ({"constraints": {"colour": "red"}}, "any more: healthcare has no constraint 'colour'"),
+        ({"seed": [0] * 17}, "any more: the draws of the seed do not fit: there are 17, and the bundle needs 16"),
     ],
 )
 def test_an_example_that_no_longer_matches_is_refused(client: AtdmClient, changed: dict[str, Any], told: str) -> None:
-    """An example of another pack version, or whose values are others now, is refused and nothing is written."""
+    """An example that would be other data now, or none, is refused with the reason and nothing is written."""
     answer = client.request_scenario(DENIED, seed=3, return_records=True, seed_target=False)
     example = example_of_run(client, answer["test_run_id"], answer)
     before = client.get_digest()
     with pytest.raises(AtdmExampleStale, match=told):
         replay(client, {**example, **changed})  # type: ignore[typeddict-item]
     assert client.get_digest() == before
+
+
+def test_a_bundle_that_breaks_a_rule_is_not_sent(client: AtdmClient) -> None:
+    """What the server would reject is refused at once, and not passed over example by example."""
+
+    @settings(max_examples=5, deadline=None, database=None)
+    @given(live(bundles("healthcare", DENIED, violating="domain.denial_requires_invalid_code"), client=client))
+    def nothing(run: LiveRun) -> None:
+        raise AssertionError(run)
+
+    with pytest.raises(InvalidRequest, match=r"a bundle that breaks domain\..* cannot be seeded"):
+        nothing()
 
 
 def test_the_command_replays_a_run_and_a_file(stack: Stack, client: AtdmClient, tmp_path: Path) -> None:

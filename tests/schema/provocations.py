@@ -180,6 +180,7 @@ for code, status, body in (
     ("DOMAIN_NOT_FOUND", 404, {**SEEDED, "domain": "toys"}),
     ("UNKNOWN_CONSTRAINT", 422, {**SEEDED, "constraints": {"colour": "red"}}),
     ("INVALID_CONSTRAINT", 422, {**SEEDED, "constraints": {"member_status": "happy"}}),
+    ("INVALID_DRAWS", 422, {**SEEDED, "seed": [0, 1, 2]}),
     ("VALIDATOR_REJECTED", 422, {**SEEDED, "constraints": {"member_status": "inactive"}}),
 ):
 

@@ -10,7 +10,7 @@ import pytest
 
 from infra.local_stack import Stack
 from tests.schema.provocations import PROVOCATIONS, Answer
-from tests.schema.world import DRY, World, world_of
+from tests.schema.world import DRY, world_of
 
 GETS = ["/health", "/catalog/scenarios", "/catalog/runs", "/openapi.json", "/docs", "/ui/runs", "/metrics"]
 
@@ -33,9 +33,10 @@ def codes_of(schema: dict[str, Any]) -> list[str]:
     return schema["allOf"][1]["properties"]["error"]["properties"]["code"]["enum"]
 
 
-async def document_of(world: World) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def document(stack: Stack) -> dict[str, Any]:
     """The description, as the server gives it."""
-    return (await world.near.get("/openapi.json")).json()
+    return httpx2.get(f"{stack.api_url}/openapi.json", trust_env=False).json()
 
 
 def check_against(answer: dict[str, Any], response: httpx2.Response, document: dict[str, Any]) -> None:
@@ -49,29 +50,27 @@ def check_against(answer: dict[str, Any], response: httpx2.Response, document: d
 
 
 @pytest.mark.parametrize("answer", PROVOCATIONS, ids=lambda answer: " ".join(map(str, answer)).strip())
-async def test_answer(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
+async def test_answer(
+    stack: Stack, document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
     """The cause of an answer brings it about, with the described status, code, headers and body."""
     monkeypatch.setattr("atdm_core.recovery.PATIENCE", 0.05)
     _, status, code = answer
     async with world_of(stack, tmp_path) as world:
-        document = await document_of(world)
         response = await PROVOCATIONS[answer](world)
     found = response.json()["error"]["code"] if response.is_error else ""
     assert (response.status_code, found) == (status, code), response.text
     check_against(dict(described(document))[answer], response, document)
 
 
-async def test_every_answer_has_a_cause(stack: Stack, tmp_path: Path) -> None:
+def test_every_answer_has_a_cause(document: dict[str, Any]) -> None:
     """What the description lists, every route, status and code, is exactly what is brought about above."""
-    async with world_of(stack, tmp_path) as world:
-        document = await document_of(world)
     assert {answer for answer, _ in described(document)} == set(PROVOCATIONS)
 
 
-async def test_damaged_trail_is_the_servers_fault(stack: Stack, tmp_path: Path) -> None:
+async def test_damaged_trail_is_the_servers_fault(stack: Stack, document: dict[str, Any], tmp_path: Path) -> None:
     """An answer that nobody can mend by asking otherwise is a 500 in the one shape."""
     async with world_of(stack, tmp_path) as world:
-        document = await document_of(world)
         run_id = (await world.near.post("/test-data/requests", json=DRY)).json()["test_run_id"]
         trail = world.store / "atdm-audit" / "runs" / f"{run_id}.parquet"
         trail.write_bytes(trail.read_bytes()[:-9])

@@ -1,5 +1,6 @@
 """Servers in this event loop whose target and store can fail for real."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx2
+from litestar import Litestar
 
 from atdm_server import Settings, create_app
 from atdm_server.tokens import Tokens
@@ -17,6 +19,7 @@ __all__ = ["DRY", "READER", "SEEDED", "TOKEN", "World", "world_of"]
 
 TOKEN = "a-token-for-tests-only"
 READER = "a-token-that-only-reads"
+PATIENCE = 20.0  # seconds until a server has started
 SEEDED = {"scenario": "active_member_clean"}
 DRY = {**SEEDED, "delivery": {"seed_target": False}}
 
@@ -59,7 +62,7 @@ async def world_of(stack: Stack, folder: Path) -> AsyncGenerator[World]:
     async with AsyncExitStack() as open_parts:
         proxy = await open_parts.enter_async_context(FlakyProxy(stack.target_url))
         clients = [
-            await open_parts.enter_async_context(_server(_settings(stack, folder) | other))
+            await open_parts.enter_async_context(_client(_OnDemand(_settings(stack, folder) | other)))
             for other in (
                 {},
                 {"target_url": proxy.url, "target_timeout": 0.5},
@@ -81,13 +84,38 @@ def _settings(stack: Stack, folder: Path) -> dict[str, Any]:
     }
 
 
-@asynccontextmanager
-async def _server(settings: dict[str, Any]) -> AsyncGenerator[httpx2.AsyncClient]:
-    app = create_app(Settings(**settings))
-    transport = httpx2.ASGITransport(cast("Any", app), raise_app_exceptions=False)
+class _OnDemand(httpx2.AsyncBaseTransport):
+    """A server that starts with the first request to it: most tests speak to one of the four."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._server: httpx2.ASGITransport | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._is_up, self._may_end = asyncio.Event(), asyncio.Event()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Pass a request on."""
+        if self._server is None:
+            app = create_app(Settings(**self._settings))
+            self._server = httpx2.ASGITransport(cast("Any", app), raise_app_exceptions=False)
+            self._life = asyncio.create_task(self._live(app))
+        async with asyncio.timeout(PATIENCE):
+            await self._is_up.wait()
+        return await self._server.handle_async_request(request)
+
+    async def _live(self, app: Litestar) -> None:
+        """Start and stop in one task, whichever asks first, as the server's own scopes demand."""
+        async with app.lifespan():
+            self._is_up.set()
+            await self._may_end.wait()
+
+    async def aclose(self) -> None:
+        """Stop the server."""
+        self._may_end.set()
+        if self._life is not None:
+            await self._life
+
+
+def _client(server: _OnDemand) -> httpx2.AsyncClient:
     headers = {"authorization": f"Bearer {TOKEN}"}
-    async with (
-        app.lifespan(),
-        httpx2.AsyncClient(transport=transport, base_url="http://atdm", headers=headers) as client,
-    ):
-        yield client
+    return httpx2.AsyncClient(transport=server, base_url="http://atdm", headers=headers)

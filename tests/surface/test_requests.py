@@ -94,6 +94,24 @@ def test_same_seed_gives_same_values(surface: Surface) -> None:
     assert values(surface.request({**body, "seed": 6})) != values(first)
 
 
+def test_draws_are_the_values_themselves(surface: Surface) -> None:
+    """A seed that lists all draws is answered and recorded as it came, and makes exactly what was drawn."""
+    seed = [0] * 14 + [43_200, 29]
+    body = {
+        "scenario": "active_member_clean",
+        "seed": seed,
+        "as_of": "2026-07-04",
+        "delivery": {"return_records": True},
+    }
+    answer = surface.request(body)
+    run_id = answer["test_run_id"]
+    assert answer["records"]["claim"][0]["submitted_at"].startswith("2026-07-03T12:00:00")
+    assert answer["records"]["member"][0]["address_zip"] == "00000"
+    assert list(answer["seed"]) == list(surface.trail(run_id)["plan"]["seed"]) == seed
+    assert surface.runs(limit=1)[0]["seed"] is None
+    surface.reset(run_id, answer["cleanup"]["cleanup_token"])
+
+
 def test_trail_tells_the_steps_in_order(surface: Surface) -> None:
     """The trail of a ready run holds the contract's events in order, its plan, decisions and records."""
     answer = surface.request({"scenario": "claim_denial_active_member"}, invoker="agent:planner-7")
@@ -145,6 +163,21 @@ def test_contradiction_is_rejected_by_name(surface: Surface) -> None:
             {"scenario": "active_member_clean", "constraints": {"claim_status": "lost"}},
             "INVALID_CONSTRAINT",
             ("paid", "denied", "pending"),
+        ),
+        (
+            {"scenario": "active_member_clean", "seed": [0] * 15},
+            "INVALID_DRAWS",
+            ("there are 15, and claim.submitted_at needs one more",),
+        ),
+        (
+            {"scenario": "active_member_clean", "seed": [0] * 17},
+            "INVALID_DRAWS",
+            ("there are 17, and the bundle needs 16",),
+        ),
+        (
+            {"scenario": "active_member_clean", "seed": [0, 4]},
+            "INVALID_DRAWS",
+            ("[1] is 4, and plan.coverage_type needs one from 0 to 3",),
         ),
     ],
 )

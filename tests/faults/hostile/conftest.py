@@ -11,9 +11,9 @@ from infra.local_stack import Stack, local_stack
 from tests.faults.hostile.victim import SECRETS, Victim
 from tests.faults.hostile.wire import Wire
 from tests.postgres import fresh_database
+from tests.tried import Tried
 
 ROOT = Path(__file__).parents[3]
-_TALLY = pytest.StashKey[dict[str, Counter[str]]]()
 
 SETTINGS = {
     "ATDM_API_TOKENS": ";".join(f"{scope} {scope} {secret}" for scope, secret in SECRETS.items()),
@@ -59,23 +59,18 @@ def victim(hostile_stack: Stack, tally: dict[str, Counter[str]]) -> Generator[Vi
     assert address.hostname is not None
     assert address.port is not None
     with httpx2.Client(base_url=hostile_stack.api_url, trust_env=False, timeout=15) as http:
-        yield Victim(hostile_stack, Wire(address.hostname, address.port), http, tally)
+        victim = Victim(hostile_stack, Wire(address.hostname, address.port), http, tally)
+        before = victim.state()["tables"]
+        yield victim
+        victim.check_promises(before)
 
 
 @pytest.fixture(scope="session")
-def tally(pytestconfig: pytest.Config) -> dict[str, Counter[str]]:
+def tally(tried: Tried) -> Generator[dict[str, Counter[str]]]:
     """How what was tried was answered, by kind."""
-    return pytestconfig.stash.setdefault(_TALLY, {})
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what was tried, how many times, and how it was answered."""
-    tally = config.stash.setdefault(_TALLY, {})
-    if not tally:
-        return
-    terminalreporter.section("hostile input")
-    width = max(map(len, tally))
+    tally: dict[str, Counter[str]] = {}
+    yield tally
     for kind, answers in tally.items():
         told = ", ".join(f"{answer} x {times}" for answer, times in sorted(answers.items()))
-        terminalreporter.write_line(f"{kind:<{width}}  {answers.total():>5}  {told}")
-    terminalreporter.write_line(f"{'in all':<{width}}  {sum(each.total() for each in tally.values()):>5}")
+        tried(kind, answers.total(), told)
+    tried("hostile input, in all", sum(answers.total() for answers in tally.values()), "")

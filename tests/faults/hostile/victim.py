@@ -1,15 +1,23 @@
 """The server that is attacked: what may be sent to it, and what must be true after each attempt."""
 
+import asyncio
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import httpx2
+import psycopg
 from msgspec import Struct
+from psycopg import sql
 
+from atdm_healthcare import PACK
+from atdm_server.verify import verify_store
 from infra.local_stack import Stack
 from tests.faults.hostile.wire import CLOSED, Answer, Header, Wire
 
+REFERENCE: Final = [name for name, entity in PACK.entities.items() if entity.reference]
+PATIENCE: Final = 90.0  # seconds until nothing is left of what failed
 SECRETS: Final = {scope: f"the-hostile-secret-of-{scope}" for scope in ("read", "seed", "reset", "admin")}
 REFUSED: Final = (400, 401, 403, 404, 405, 413, 415, 422, 428)
 SAFE: Final = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
@@ -69,6 +77,29 @@ class Victim:
         """The server answers, and no part of the stack has ended."""
         assert self.http.get("/health").json()["status"] == "ok"
         assert self.stack.ended() == {}
+
+    def check_promises(self, before: Mapping[str, Any]) -> None:
+        """After everything: no row without a ready run, reference rows as `before`, a sound log, and no lost event."""
+        until = time.monotonic() + PATIENCE
+        while strays := [run_id for run_id in self._runs_with_rows() if self._status(run_id) != "ready"]:
+            assert time.monotonic() < until, strays
+        tables = self.state()["tables"]
+        assert {name: tables[name] for name in REFERENCE} == {name: before[name] for name in REFERENCE}
+        assert asyncio.run(verify_store(self.stack.object_store_url)).problems == []
+        assert "atdm_audit_dropped_events_total 0.0" in self.http.get("/metrics").text.splitlines()
+
+    def _runs_with_rows(self) -> set[str]:
+        with psycopg.connect(self.stack.postgres_dsn) as connection:
+            queries = (
+                sql.SQL("SELECT DISTINCT test_run_id FROM {} WHERE test_run_id IS NOT NULL").format(
+                    sql.Identifier(name)
+                )
+                for name in PACK.entities
+            )
+            return {run_id for query in queries for (run_id,) in connection.execute(query)}
+
+    def _status(self, run_id: str) -> str:
+        return self.http.get(f"/audit/runs/{run_id}").json().get("status", "not recorded")
 
     def bearer(self, scope: str) -> str:
         """The authorization of the token with one scope."""

@@ -142,7 +142,7 @@ class _Look:
             cursor = connection.cursor(row_factory=dict_row)
             await cursor.execute("SELECT *, expires_at <= now() AS is_due FROM atdm_run")
             self._ledger = {row["run_id"]: row for row in await cursor.fetchall()}
-            for table in RUN_TABLES:
+            for table in (*RUN_TABLES, *REFERENCE_TABLES):
                 query = sql.SQL("SELECT * FROM {} WHERE test_run_id IS NOT NULL").format(sql.Identifier(table))
                 for row in await (await cursor.execute(query)).fetchall():
                     self._rows.setdefault(row["test_run_id"], {}).setdefault(table, []).append(row)
@@ -186,6 +186,9 @@ class _Look:
             allowed = allowed | {"expired"}
         if status not in allowed:
             self._tell(f"run {told.run_id} was acknowledged, its reset: {told.reset}, and it is {status}")
+        for event in trail.events:
+            if event.action == "run_expired" and told.until and event.timestamp < told.until:
+                self._tell(f"run {told.run_id} was promised until {told.until}, and taken back at {event.timestamp}")
         if told.extended is not None:
             self._check_extension(told, trail)
 
@@ -198,14 +201,14 @@ class _Look:
                 self._tell(f"run {told.run_id} was extended to {told.extended}, and taken back at {event.timestamp}")
 
     def _check_keys(self) -> None:
-        """One seed for each key. The invoker of a request with a key is `agent:<key>`."""
+        """One seed for each key that was answered, one at most for others. The invoker is `agent:<key>`."""
         seeded = Counter(
             trail.events[0].invoker.removeprefix("agent:")
             for run_id, trail in self._trails.items()
             if (entry := self._ledger.get(run_id)) is not None and entry["bundle_sha"] is not None
         )
-        for key in self._book.keys:
-            if seeded[key] != 1:
+        for key in self._book.sent:
+            if seeded[key] > 1 or (key in self._book.keys and not seeded[key]):
                 self._tell(f"key {key} was seeded {seeded[key]} times")
 
     async def _check_kept(self) -> None:

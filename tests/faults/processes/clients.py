@@ -38,28 +38,37 @@ FINAL: Final = frozenset({"SEED_FAILED"})
 
 
 class Told(Struct):
-    """What was told of a run: the answer, and how far its reset and its extension have come."""
+    """What was told of a run: the answer, and how far its reset and its extension have come.
+
+    `until`: when its time is up, as long as nobody has tried to extend it.
+    """
 
     run_id: str
     token: str
     head: str
     ttl: int | None
+    until: datetime | None = None
     reset: Literal["no", "tried", "done"] = "no"
     extended: datetime | None = None
 
 
 class Book(Struct):
-    """Everything that anybody was told. `counts`: what was done, and which excuses were heard."""
+    """Everything that anybody was told. `keys`: the run of each key that was answered; `sent`: all keys.
+
+    `counts`: what was done, and which excuses were heard.
+    """
 
     runs: dict[str, Told] = field(default_factory=dict[str, Told])
     keys: dict[str, str] = field(default_factory=dict[str, str])
-    sent: dict[str, int] = field(default_factory=dict[str, int])
+    sent: set[str] = field(default_factory=set[str])
     counts: Counter[str] = field(default_factory=Counter[str])
     broken: list[str] = field(default_factory=list[str])
 
     def answered(self, answer: Mapping[str, Any], key: str | None, ttl: int | None) -> Told:
         """A request was answered with 200."""
-        told = Told(answer["test_run_id"], answer["cleanup"]["cleanup_token"], answer["audit_head"], ttl)
+        cleanup = answer["cleanup"]
+        until = msgspec.convert(cleanup["expires_at"], datetime | None)
+        told = Told(answer["test_run_id"], cleanup["cleanup_token"], answer["audit_head"], ttl, until)
         known = self.runs.setdefault(told.run_id, told)
         if (known.token, known.head) != (told.token, told.head):
             self.broken.append(f"run {told.run_id} was answered twice, and differently")
@@ -129,6 +138,8 @@ class Client:
         if ttl is not None:
             body["ttl_seconds"] = ttl
         headers = _headers(key)
+        if key is not None:
+            self._book.sent.add(key)
         for attempt in range(1 if key is None else ATTEMPTS):
             if attempt:
                 self._book.counts["retry"] += 1
@@ -166,7 +177,7 @@ class Client:
         seconds = self._random.randint(2, 600)
         body = {"cleanup_token": told.token, "ttl_seconds": seconds}
         gone = ("RUN_GONE",) if told.ttl is not None or told.reset != "no" else ()
-        known, told.ttl = told.ttl, seconds  # in force from now on, perhaps
+        known, told.ttl, told.until = told.ttl, seconds, None  # in force from now on, perhaps
         status, answer = await self._post("extend", f"/test-data/runs/{told.run_id}/extend", body, also=gone)
         if status == 200:
             told.extended = msgspec.convert(answer["expires_at"], datetime)

@@ -30,12 +30,15 @@ async def test_what_is_broken_is_found(cluster: Cluster) -> None:
         )
         row = "INSERT INTO plan (plan_id, name, coverage_type, effective_date, test_run_id) VALUES (%s, %s, %s, %s, %s)"
         await connection.execute(row, ["left-over", "FAKE_x", "hmo", "2026-01-01", three.run_id])
+        code = "INSERT INTO procedure_code (code, description, is_valid, test_run_id) VALUES ('X', 'x', true, %s)"
+        await connection.execute(code, ["a-stranger"])
     verdict = await settle(cluster, book, kept, 0.0)
-    for run_id in (one.run_id, two.run_id, three.run_id, "made-up"):
+    for run_id in (one.run_id, two.run_id, three.run_id, "made-up", "a-stranger"):
         assert any(run_id in problem for problem in verdict.problems), run_id
     assert f"the rows of {two.run_id} are not what they were" in verdict.problems
     async with await psycopg.AsyncConnection.connect(cluster.dsn) as connection:
         await connection.execute("DELETE FROM plan WHERE plan_id = 'left-over'")
+        await connection.execute("DELETE FROM procedure_code WHERE code = 'X'")
     await client.reset(one)
     await client.reset(two)
     del book.runs["made-up"]

@@ -64,6 +64,17 @@ def test_wrong(atdm_data):
     assert "seed=4711" in line
 
 
+def test_draws_are_repeated_by_the_decorator_alone(configured_api: FakeApi, pytester: pytest.Pytester) -> None:
+    """Where the seed of a failed test is a list of draws, the command to repeat it leaves them to the decorator."""
+    decorator = "@atdm_scenario('active_member_clean', seed=[3, 0])\n"
+    _ = pytester.makepyfile(USE + decorator + "def test_wrong(atdm_data):\n    assert False\n")
+    told = pytester.runpytest().stdout
+    assert configured_api.live
+    told.fnmatch_lines(
+        ["seed    [[]3, 0]", "repeat  *seed=[[]3, 0]*", "   or   pytest *::test_wrong --atdm-as-of 2026-02-28"]
+    )
+
+
 def test_the_repeat_line_repeats(configured_api: FakeApi, pytester: pytest.Pytester) -> None:
     """The decorator that a failure prints, pasted over the old one, asks for the same values again."""
     body = "def test_wrong(atdm_data):\n    assert False\n"

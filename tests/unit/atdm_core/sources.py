@@ -1,13 +1,10 @@
-"""Two more sources of variety that fit the door of the draw: a list of answers, and Hypothesis."""
+"""A source of variety that fits the door of the draw: a list of answers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
-from hypothesis import strategies as st
 
 from atdm_core.columns import Ints
-
-DrawValue = Callable[[st.SearchStrategy[int]], int]
 
 
 class ScriptedSource:
@@ -21,14 +18,3 @@ class ScriptedSource:
         """See `Source.below`."""
         self.asked.append((bound, stream, rows))
         return np.array([next(self._answers) for _ in rows], dtype=np.int64)
-
-
-class SearchedSource:
-    """Lets Hypothesis answer, so that what a generator makes can be searched and shrunk."""
-
-    def __init__(self, draw: DrawValue) -> None:
-        self._draw = draw
-
-    def below(self, bound: int, stream: str, rows: range) -> Ints:
-        """See `Source.below`."""
-        return np.array([self._draw(st.integers(0, bound - 1)) for _ in rows], dtype=np.int64)

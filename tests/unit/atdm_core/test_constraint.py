@@ -66,14 +66,16 @@ def test_unknown_name_lists_what_exists() -> None:
     ("name", "value", "message"),
     [
         ("tier", "silver", "tier cannot be silver; allowed: gold, plain"),
-        ("tier", None, "tier cannot be null; allowed: gold, plain"),
+        ("tier", 1, 'tier cannot be 1; allowed: "gold", "plain"'),
+        ("tier", None, 'tier cannot be null; allowed: "gold", "plain"'),
         ("tier", "", 'tier cannot be ""; allowed: gold, plain'),
+        ("gift", "true", 'gift cannot be "true"; allowed: true, false'),
         ("gift", 1, "gift cannot be 1; allowed: true, false"),
         ("note", "x", "note cannot be x; allowed: null, ring twice"),
     ],
 )
 def test_wrong_value_lists_what_is_allowed(name: str, value: str | int | None, message: str) -> None:
-    """A value that is not allowed is refused with those that are, as JSON writes them."""
+    """A value that is not allowed is refused with those that are; texts in quotes where another type was meant."""
     with pytest.raises(InvalidConstraint) as refusal:
         check_constraints(SHOP.constraints, {name: value}, domain="shop")
     assert refusal.value.message == message
@@ -86,3 +88,16 @@ def test_wrong_type_names_the_type() -> None:
     knob = Constraint(name="knob", description="", type="integer", default=1)
     with pytest.raises(InvalidConstraint, match="knob cannot be true; allowed: any integer"):
         check_constraints({"knob": knob}, {"knob": True}, domain="shop")
+
+
+def test_what_is_too_long_is_cut_in_the_message() -> None:
+    """A message shows the beginning of a long name or value, and the details have all of it."""
+    long = "x" * 100_000
+    with pytest.raises(UnknownConstraint) as unknown:
+        check_constraints(SHOP.constraints, {long: "red"}, domain="shop")
+    with pytest.raises(InvalidConstraint) as invalid:
+        check_constraints(SHOP.constraints, {"tier": long}, domain="shop")
+    for refusal in (unknown.value, invalid.value):
+        assert "xxx…" in refusal.message
+        assert len(refusal.message) < 300
+    assert (unknown.value.details["constraint"], invalid.value.details["value"]) == (long, long)

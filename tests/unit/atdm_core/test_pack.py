@@ -61,7 +61,7 @@ def generate_country(draw: Draw) -> Mapping[str, Any]:
 
 
 NO_KEY = Entity(name="plain", key="id", columns={"name": Text()})
-LOST = Entity(name="lost", key="id", columns={"id": Key(), "home": Ref(entity="home")})
+LOST = Entity(name="lost", key="id", columns={"id": Key(), "home": Ref(entity="customers")})
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,11 @@ LOST = Entity(name="lost", key="id", columns={"id": Key(), "home": Ref(entity="h
         ({"generators": (generate_customer, generate_order, generate_order)}, "the generator 'generate_order'"),
         ({"validators": (*VALIDATORS, VALIDATORS[1])}, "two parts are the validator 'domain.plain_customers_pay'"),
         ({"scenarios": (ONE_ORDER, ONE_ORDER)}, "two parts are the scenario 'one_order'"),
-        ({"entities": (COUNTRY, CUSTOMER, ORDER, NO_KEY)}, "entity plain has no column 'id' for its key"),
-        ({"entities": (COUNTRY, CUSTOMER, ORDER, LOST)}, "entity lost refers to home"),
+        ({"entities": (COUNTRY, CUSTOMER, ORDER, NO_KEY)}, "no column 'id' for its key; the entity has: name"),
+        (
+            {"entities": (COUNTRY, CUSTOMER, ORDER, LOST)},
+            "refers to 'customers' in home, which is no entity; the pack has: country, customer, order, lost. Did you",
+        ),
         ({"generators": (generate_customer, generate_order, generate_ghost)}, "makes 'ghost', which is no entity"),
         ({"generators": (generate_customer, generate_order, generate_country)}, "whose rows all runs share"),
     ],

@@ -1,5 +1,8 @@
 """What Hypothesis draws from packs: good bundles, bundles that break one rule, requests, and how they shrink."""
 
+import json
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -8,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
-from atdm_core import Bundle, Request, judge
+from atdm_core import Bundle, Request, generate, judge
 from atdm_core.errors import InvalidConstraint, InvalidRequest, PackNotFound, ScenarioNotFound, UnknownConstraint
 from atdm_core.strategies import DrawnBundle, bundles, constraints, requests
 from atdm_core.violation import broken_rules
@@ -73,6 +76,35 @@ def test_columns_shrink_to_the_first_of_their_pool() -> None:
     assert member["address_line1"].startswith("1 FAKE_")
     assert bundle.constraints == {"claim_status": "paid", "diagnosis_code": "Z00.00"}
     assert bundle.plan.as_of == date(2000, 1, 1)
+
+
+@few
+@given(bundles("healthcare"))
+def test_a_bundle_can_be_requested(bundle: DrawnBundle) -> None:
+    """The request of a drawn bundle makes its values again, for another run."""
+    request = bundle.request()
+    assert request.as_of is not None
+    assert request.seed is not None
+    plan = PACK.plan(request.scenario, request.constraints, seed=request.seed, as_of=request.as_of)
+    assert plan == bundle.plan
+    made = json.dumps(generate(PACK, plan, "other-run").records(), default=str)
+    assert made.replace("other-run", "example") == json.dumps(bundle.records(), default=str)
+
+
+def test_a_bundle_that_breaks_a_rule_cannot_be_requested() -> None:
+    """No server would seed it, so the author is told at once."""
+    bundle = find(bundles(PACK, DENIED, violating=WINDOW), lambda each: True)
+    with pytest.raises(InvalidRequest, match=f"a bundle that breaks {WINDOW} cannot be seeded: draw without"):
+        bundle.request()
+
+
+def test_nothing_need_be_imported_first() -> None:
+    """A program that imports the strategies before Hypothesis gets them whole, and so does Hypothesis."""
+    program = (
+        "from atdm_core.strategies import bundles; from hypothesis import strategies as st; "
+        "from atdm_core import Bundle; st.from_type(Bundle)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_an_example_is_readable() -> None:

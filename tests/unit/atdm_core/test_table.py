@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from atdm_core import Table
-from atdm_core.columns import values
+from atdm_core import Entity, Json, Key, Keys, Pool, Table
+from atdm_core.columns import Coded, values
 from tests.unit.atdm_core.shop import make_bundle
 
 
@@ -13,6 +13,14 @@ def test_rows_have_the_entity_s_columns_in_order() -> None:
     assert list(row) == ["customer_id", "name", "street", "tier", "born", "country", "test_run_id"]
     assert row["customer_id"] == "c-run"
     assert row["test_run_id"] == "run"
+
+
+def test_documents_are_decoded() -> None:
+    """A column of JSON holds texts, and a row has the document itself."""
+    entity = Entity(name="note", key="id", columns={"id": Key(), "tags": Json(nullable=True)}, run_column=None)
+    texts = Coded(np.arange(3), Pool(('["FAKE_a"]', '{"n": 1}', None)))
+    rows = Table(entity, {"id": Keys("note-run", np.arange(3)), "tags": texts}).rows()
+    assert [row["tags"] for row in rows] == [["FAKE_a"], {"n": 1}, None]
 
 
 def test_take_keeps_rows_whole() -> None:

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import numpy as np
 import pytest
 
-from atdm_core import Request
+from atdm_core import Bundle, Entity, Key, Keys, Request, Table
 from atdm_core.draw import LARGEST_SEED
 from atdm_core.values import CatalogQuery, CatalogRow, FixturePaths, RunStatus
 from tests.unit.atdm_core.shop import AS_OF, make_bundle
@@ -102,3 +103,28 @@ def test_written_fixtures_are_those_with_a_path() -> None:
 def test_query_picks_rows(query: CatalogQuery, matches: bool) -> None:
     """A query matches a row when each of its parts does, the moment itself included."""
     assert query.matches(a_row()) is matches
+
+
+def test_every_entity_tells_its_keys() -> None:
+    """Keys go by their column, and by their entity too where the column is called `id` or like that of another."""
+
+    def rows(name: str, key: str, number: int = 1) -> Table:
+        entity = Entity(name=name, key=key, columns={key: Key()}, run_column=None)
+        return Table(entity, {key: Keys(f"{name}-run", np.arange(number))})
+
+    made = [
+        rows("plan", "plan_id"),
+        rows("order", "id"),
+        rows("User", "Id", 2),
+        rows("cat", "no"),
+        rows("dog", "no", 2),
+    ]
+    assert Bundle("run", {table.entity.name: (table,) for table in made}).data() == {
+        "plan_id": "plan-run",
+        "order_id": "order-run",
+        "User_id": "User-run",
+        "User_ids": ["User-run", "User-run-1"],
+        "cat_no": "cat-run",
+        "dog_no": "dog-run",
+        "dog_nos": ["dog-run", "dog-run-1"],
+    }

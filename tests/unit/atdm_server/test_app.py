@@ -175,6 +175,7 @@ async def test_header_that_is_too_long(client: httpx2.AsyncClient, header: str) 
         ({"scenario": "x", "domain": "toys"}, 404, "DOMAIN_NOT_FOUND"),
         ({**DRY, "constraints": {"colour": "red"}}, 422, "UNKNOWN_CONSTRAINT"),
         ({**DRY, "constraints": {"member_status": "happy"}}, 422, "INVALID_CONSTRAINT"),
+        ({**DRY, "seed": [0, 1, 2]}, 422, "INVALID_DRAWS"),
         ({**DRY, "constraints": {"member_status": "inactive"}}, 422, "VALIDATOR_REJECTED"),
     ],
 )
@@ -186,6 +187,7 @@ async def test_refused_requests(client: httpx2.AsyncClient, body: dict[str, Any]
         "DOMAIN_NOT_FOUND": "healthcare",
         "UNKNOWN_CONSTRAINT": "member_status",
         "INVALID_CONSTRAINT": "active, inactive",
+        "INVALID_DRAWS": "provider.name",
         "VALIDATOR_REJECTED": "relational.eligibility_status_matches_member",
     }
     assert told[code] in error["message"]

@@ -1,6 +1,6 @@
 """The shapes that travel between client and API, as plain dicts with types; the words are those of the contract."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal, NotRequired, TypedDict
 
@@ -45,14 +45,15 @@ RunStatus = Literal["open", "ready", "rejected", "rolled_back", "cleaned", "expi
 class ScenarioOptions(TypedDict, total=False):
     """What may be said of a scenario besides its name; None, like leaving it out, leaves the choice to the server.
 
-    `seed` draws the values of an earlier run again. `as_of` is the day every date is relative to (ISO 8601 or a
-    date; default: the UTC day of the run). After `ttl_seconds` the server resets by itself. With `seed_target=False`
-    nothing is written. With `return_records` the answer carries the rows by table.
+    `seed` draws the values of an earlier run again; a list of integers is all draws themselves, in order. `as_of` is
+    the day every date is relative to (ISO 8601 or a date; default: the UTC day of the run). After `ttl_seconds` the
+    server resets by itself. With `seed_target=False` nothing is written. With `return_records` the answer carries the
+    rows by table.
     """
 
     constraints: Mapping[str, object] | None
     domain: str | None
-    seed: int | None
+    seed: int | Sequence[int] | None
     as_of: date | str | None
     ttl_seconds: int | None
     seed_target: bool
@@ -96,7 +97,7 @@ class ScenarioAnswer(TypedDict):
     data: dict[str, object]
     fixtures: Fixtures
     cleanup: Cleanup
-    seed: int
+    seed: int | list[int]
     as_of: str
     audit_head: str
     records: NotRequired[dict[str, list[Row]]]

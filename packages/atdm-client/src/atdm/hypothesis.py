@@ -1,23 +1,23 @@
 """Property tests of a live system: each example is seeded into the target, handed over, and reset.
 
     from atdm.hypothesis import live
-    from atdm_core.strategies import requests
+    from atdm_core.strategies import bundles
 
-    @given(live(requests("healthcare", "claim_denial_active_member", provider_network=...)))
+    @given(live(bundles("healthcare", "claim_denial_active_member", provider_network=...)))
     def test_something(run): ...
 
-It comes with the extra `atdm-client[hypothesis]`. The server makes the rows, so what shrinks is what it is asked:
-constraints to their first allowed value, and the seed to the smallest that still fails.
+It comes with the extra `atdm-client[hypothesis]`. The server makes the bundle of the draws that Hypothesis made it of,
+so what stands in the target is what shrinks. Of `requests` only constraints and the number of the seed do.
 """
 
 import os
 import re
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from hypothesis import reject
 from hypothesis import strategies as st
@@ -29,7 +29,7 @@ from atdm.contract import ScenarioAnswer
 from atdm.errors import AtdmClientError
 from atdm.replay import example_of_run, write_example
 
-__all__ = ["Asked", "LiveRun", "live"]
+__all__ = ["Asked", "Drawn", "LiveRun", "live"]
 
 EXAMPLES: Final = Path(".atdm", "examples")
 LIFETIME_SECONDS: Final = 900  # of a run whose reset was lost: the server takes it back itself
@@ -45,9 +45,16 @@ class Asked(Protocol):
     @property
     def constraints(self) -> Mapping[str, Any]: ...  # noqa: D102
     @property
-    def seed(self) -> int | None: ...  # noqa: D102
+    def seed(self) -> int | Sequence[int] | None: ...  # noqa: D102
     @property
     def as_of(self) -> Any: ...  # noqa: D102
+
+
+@runtime_checkable
+class Drawn(Protocol):
+    """A bundle as `atdm_core.strategies.bundles` draws it, which knows the request for its values."""
+
+    def request(self) -> Asked: ...  # noqa: D102
 
 
 class LiveRun:
@@ -56,34 +63,38 @@ class LiveRun:
     `data` has the keys of the rows and `records` the rows by table, as in the answer to a request.
     """
 
-    def __init__(self, request: Asked, answer: ScenarioAnswer) -> None:
-        self._request = request
-        self.scenario = request.scenario
+    def __init__(self, drawn: Asked | Drawn, asked: Asked, answer: ScenarioAnswer) -> None:
+        self._drawn = drawn
+        self._asked = asked
+        self.scenario = asked.scenario
         self.answer = answer
         self.run_id = answer["test_run_id"]
         self.data: Mapping[str, Any] = answer["data"]
         self.records: Mapping[str, list[dict[str, Any]]] = answer.get("records", {})
 
     def __repr__(self) -> str:
-        """What was asked for, as one would write it."""
-        said = {**self._request.constraints, "seed": self.answer["seed"], "as_of": self.answer["as_of"]}
-        return f"live({self._request.scenario!r}, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
+        """The bundle with its rows, or what was asked for, as one would write it."""
+        if isinstance(self._drawn, Drawn):
+            return f"live {self._drawn!r}"
+        said = {**self._asked.constraints, "seed": self.answer["seed"], "as_of": self.answer["as_of"]}
+        return f"live({self.scenario!r}, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
 
 def live(
-    requests: st.SearchStrategy[Any], *, client: AtdmClient | None = None, examples: Path = EXAMPLES
+    strategy: st.SearchStrategy[Any], *, client: AtdmClient | None = None, examples: Path = EXAMPLES
 ) -> st.SearchStrategy[LiveRun]:
-    """Runs of the drawn requests (see `Asked`), in the target for the time of one example.
+    """Runs of what is drawn, a bundle or a request (`Drawn`, `Asked`), in the target for the time of one example.
 
-    A request that a validator rejects is no example. The last one that fails, which is the smallest, is kept in
+    What a validator of the server rejects is no example. The last one that fails, which is the smallest, is kept in
     `examples`, by the name of the test, for `atdm replay`. `client`: None is the one that the environment describes.
     """
 
     @st.composite
     def seeded(draw: st.DrawFn) -> LiveRun:
-        asked: Asked = draw(requests)
+        drawn: Asked | Drawn = draw(strategy)
+        asked = drawn.request() if isinstance(drawn, Drawn) else drawn
         door = client or _client()
-        run = LiveRun(asked, _seed(door, asked))
+        run = LiveRun(drawn, asked, _seed(door, asked))
         cleanup(partial(_take_back, door, run, examples))
         return run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from atdm.contract import Row, ScenarioAnswer
-from atdm.errors import AtdmExampleStale, AtdmSettingsError
+from atdm.errors import AtdmClientError, AtdmExampleStale, AtdmSettingsError
 
 if TYPE_CHECKING:
     from atdm.client import AtdmClient
@@ -16,14 +16,27 @@ __all__ = ["Example", "example_of_run", "read_example", "replay", "write_example
 
 _NEEDED: Final = {"scenario", "domain", "constraints", "seed", "as_of", "pack_version", "values_sha256"}
 
+_OUTGROWN: Final = {
+    "DOMAIN_NOT_FOUND",
+    "SCENARIO_NOT_FOUND",
+    "UNKNOWN_CONSTRAINT",
+    "INVALID_CONSTRAINT",
+    "INVALID_DRAWS",
+    "VALIDATOR_REJECTED",
+}
+"""What a server says whose pack is not the one that the example was made with."""
+
 
 class Example(TypedDict):
-    """What values are a function of. `values_sha256`: the digest (hex) of the rows without the run's id, if known."""
+    """What values are a function of. `seed` may be a list of draws.
+
+    `values_sha256`: the digest (hex) of the rows without the run's id, if known.
+    """
 
     scenario: str
     domain: str
     constraints: Mapping[str, object]
-    seed: int
+    seed: int | list[int]
     as_of: str
     pack_version: str
     values_sha256: str | None
@@ -40,7 +53,7 @@ def example_of_run(client: "AtdmClient", run_id: str, answer: ScenarioAnswer | N
         scenario=str(told["scenario_id"]),
         domain=str(told["domain"]),
         constraints=cast("Mapping[str, object]", told["constraints"]),
-        seed=cast("int", told["seed"]),
+        seed=cast("int | list[int]", told["seed"]),
         as_of=str(told["as_of"]),
         pack_version=str(told["pack_version"]),
         values_sha256=None if records is None else _digest(records, run_id),
@@ -66,7 +79,15 @@ def read_example(path: Path) -> Example:
 
 def replay(client: "AtdmClient", example: Example) -> ScenarioAnswer:
     """Seed the data of an example again; `AtdmExampleStale`, with nothing written, when it would be other data."""
-    dry = _request(client, example, seed_target=False)
+    try:
+        dry = _request(client, example, seed_target=False)
+    except AtdmClientError as error:
+        if error.code not in _OUTGROWN:
+            raise
+        raise AtdmExampleStale(
+            f"the example was made by {example['domain']} {example['pack_version']}, and is none to the server any "
+            f"more: {error.message}; install that version there, or find the example again"
+        ) from error
     now = example_of_run(client, dry["test_run_id"], dry)
     _ = client.reset_run(dry["test_run_id"], dry["cleanup"]["cleanup_token"])
     if now["pack_version"] != example["pack_version"]:

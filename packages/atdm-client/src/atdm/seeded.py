@@ -102,7 +102,8 @@ class SeededRun:
     def note(self, item: pytest.Item) -> str:
         """What a person needs to know of this run when the test failed."""
         answer, trail = self.answer, self.client.audit_url(self.answer["test_run_id"])
-        words = ["pytest", item.nodeid, "--atdm-seed", str(answer["seed"]), "--atdm-as-of", answer["as_of"]]
+        seed = ["--atdm-seed", str(answer["seed"])] if isinstance(answer["seed"], int) else []  # draws: the test's own
+        words = ["pytest", item.nodeid, *seed, "--atdm-as-of", answer["as_of"]]
         lines = [
             f"run id  {answer['test_run_id']}",
             f"seed    {answer['seed']}",

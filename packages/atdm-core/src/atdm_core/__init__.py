@@ -8,7 +8,7 @@ from atdm_core.columns import Coded, Column, Joined, Keys, Mask, Pool, days
 from atdm_core.constraint import Constraint
 from atdm_core.draw import Draw, SeededSource, Source
 from atdm_core.engine import Engine
-from atdm_core.entity import Day, Entity, FakeText, Flag, Instant, Integer, Key, Kind, Number, OneOf, Ref, Text
+from atdm_core.entity import Day, Entity, FakeText, Flag, Instant, Integer, Json, Key, Kind, Number, OneOf, Ref, Text
 from atdm_core.errors import AtdmError
 from atdm_core.pack import Generator, Pack, generate, generator, judge
 from atdm_core.protocols import (
@@ -64,6 +64,7 @@ __all__ = [
     "Instant",
     "Integer",
     "Joined",
+    "Json",
     "Key",
     "Keys",
     "Kind",

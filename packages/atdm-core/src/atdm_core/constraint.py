@@ -1,7 +1,7 @@
 """Constraints: the named knobs of a pack, and the check of what a request sets them to."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -11,6 +11,7 @@ from atdm_core.values import ConstraintValue
 
 __all__ = ["Constraint", "check_constraints"]
 
+_LONGEST: Final = 80  # characters of a name or value in a message; the details have all of it
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -49,15 +50,17 @@ def check_constraints(
         constraint = known.get(name)
         if constraint is None:
             raise UnknownConstraint(
-                f"{domain} has no constraint {name!r}; it has: {', '.join(known) or 'none'}",
+                f"{domain} has no constraint {_cut(name)!r}; it has: {', '.join(known) or 'none'}",
                 constraint=name,
                 known=list(known),
             )
         if not constraint.allows(value):
             allowed = constraint.allowed
-            told = ", ".join(map(_shown, allowed)) if allowed is not None else f"any {constraint.type}"
+            texts = constraint.type == "string" if allowed is None else any(isinstance(each, str) for each in allowed)
+            shown = _shown if texts and isinstance(value, str) else _encoded  # else "3" would look like 3
+            told = f"any {constraint.type}" if allowed is None else ", ".join(map(shown, allowed))
             raise InvalidConstraint(
-                f"{name} cannot be {_shown(value)}; allowed: {told}",
+                f"{name} cannot be {shown(value)}; allowed: {told}",
                 constraint=name,
                 value=value,
                 allowed=list(allowed) if allowed is not None else None,
@@ -66,4 +69,13 @@ def check_constraints(
 
 
 def _shown(value: ConstraintValue) -> str:
-    return value if isinstance(value, str) and value else msgspec.json.encode(value).decode()
+    return _cut(value) if isinstance(value, str) and value else _encoded(value)
+
+
+def _encoded(value: ConstraintValue) -> str:
+    return _cut(msgspec.json.encode(value).decode())
+
+
+def _cut(text: str) -> str:
+    """The text, or its beginning where it is too long for a message."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -2,24 +2,37 @@
 
 A pack author writes each generator once, against `Draw`, and never sees a random generator, a clock or a loop.
 Behind the draw stands a `Source` that answers one question: an integer below k, for this stream and these rows.
-`SeededSource` answers it by computation, one row or millions; a source that asks Hypothesis, or
-reads a list, fits the same door.
+`SeededSource` answers it by computation, one row or millions, `RecordedSource` from a list of what was answered
+before; one that asks Hypothesis fits the same door.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atdm_core.columns import Coded, Column, Ints, Joined, Keys, Pool
-from atdm_core.errors import GeneratorFailed
+from atdm_core.errors import GeneratorFailed, InvalidDraws
 from atdm_core.table import Table
 
-__all__ = ["LARGEST_SEED", "Draw", "SeededSource", "Source", "splitmix64"]
+__all__ = [
+    "LARGEST_BOUND",
+    "LARGEST_SEED",
+    "Draw",
+    "RecordedSource",
+    "Seed",
+    "SeededSource",
+    "Source",
+    "source_of",
+    "splitmix64",
+]
+
+Seed: TypeAlias = int | tuple[int, ...]
+"""What values are a function of: a number that all answers are computed from, or the answers themselves, in order."""
 
 LARGEST_BOUND = 2**32  # an answer is the product of 32 random bits and the bound, so a larger bound would leave gaps
 LARGEST_SEED = 2**53 - 1  # seeds travel through JSON, and every JSON reader keeps integers up to here exact
@@ -56,6 +69,46 @@ class SeededSource:
             raise ValueError(f"{stream}: a bound is from 1 to {LARGEST_BOUND}, not {bound}")
         x = splitmix64(_start_of(self.seed, stream), np.arange(rows.start, rows.stop, rows.step, dtype=np.uint64))
         return (((x >> _S32) * np.uint64(bound)) >> _S32).view(np.int64)
+
+
+class RecordedSource:
+    """The answers of another source again, in the order in which they were given.
+
+    They fit one scenario with its constraints and one version of its pack; `InvalidDraws` says where they do not.
+    """
+
+    def __init__(self, answers: Sequence[int]) -> None:
+        self._answers = answers
+        self._taken = 0
+
+    def below(self, bound: int, stream: str, rows: range) -> Ints:
+        """See `Source.below`; `InvalidDraws` when the answers are used up, or one of them is not below the bound."""
+        start, self._taken = self._taken, self._taken + len(rows)
+        answers = self._answers[start : self._taken]
+        if len(answers) < len(rows):
+            raise _misfit(f"there are {len(self._answers)}, and {stream} needs one more", stream=stream)
+        for place, answer in enumerate(answers, start):
+            if not 0 <= answer < bound:
+                raise _misfit(f"[{place}] is {answer}, and {stream} needs one from 0 to {bound - 1}", stream=stream)
+        return np.array(answers, dtype=np.int64)
+
+    def close(self) -> None:
+        """Raise `InvalidDraws` when answers are left."""
+        if self._taken < len(self._answers):
+            raise _misfit(f"there are {len(self._answers)}, and the bundle needs {self._taken}")
+
+
+def source_of(seed: Seed) -> SeededSource | RecordedSource:
+    """The source that a seed stands for."""
+    return SeededSource(seed) if isinstance(seed, int) else RecordedSource(seed)
+
+
+def _misfit(said: str, **details: str) -> InvalidDraws:
+    return InvalidDraws(
+        f"the draws of the seed do not fit: {said}; give those of a bundle of this scenario, with these constraints, "
+        "drawn by the same version of the pack",
+        **details,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -162,8 +215,9 @@ class Draw:
     def _latest(self, entity: str) -> Table:
         tables = self._made.get(entity)
         if not tables:
+            made = ", ".join(name for name, steps in self._made.items() if steps)
             raise GeneratorFailed(
-                f"the generator of {self._entity} refers to {entity}, which no earlier step made; "
-                f"made so far: {', '.join(self._made) or 'nothing'}"
+                f"the generator of {self._entity} refers to {entity}, which no earlier step made; put a step that "
+                f"makes {entity} before it (made so far: {made or 'nothing'})"
             )
         return tables[-1]

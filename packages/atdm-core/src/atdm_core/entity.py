@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "Flag",
     "Instant",
     "Integer",
+    "Json",
     "Key",
     "Kind",
     "Number",
@@ -50,6 +51,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     def nulls(self, rows: int) -> Column:
         """A column of nulls, in the form that this kind's values have."""
         return constant(None, rows)
+
+    def plain(self, column: Column) -> list[Any]:
+        """The rows of the column as plain Python values."""
+        return values(column)
 
 
 class Text(Kind, frozen=True):
@@ -121,6 +126,21 @@ class OneOf(Text, frozen=True):
             if not (text in self.allowed or (text is None and self.nullable)):
                 return f"holds {text!r}, which is not one of {', '.join(self.allowed)}"
         return None
+
+
+class Json(Text, frozen=True):
+    """A JSON document or an array. A draw makes its text (`Pool(('["FAKE_a"]', "[]"))`); rows have the value itself."""
+
+    def fault_of_texts(self, texts: Iterable[object]) -> str | None:
+        """See `Text.fault_of_texts`."""
+        texts = list(texts)
+        if fault := super().fault_of_texts(texts):
+            return fault
+        return next((f"holds {text!r}, which is not JSON" for text in texts if not _is_json(text)), None)
+
+    def plain(self, column: Column) -> list[Any]:
+        """See `Kind.plain`."""
+        return [None if text is None else msgspec.json.decode(text) for text in values(column)]
 
 
 class Key(Kind, frozen=True):
@@ -266,6 +286,13 @@ def _all_carry(marker: str, pool: Pool) -> bool:
 @lru_cache(maxsize=4096)
 def _fault_of_pool(kind: Text, pool: Pool) -> str | None:
     return kind.fault_of_texts(pool.values)
+
+
+def _is_json(text: object) -> bool:
+    try:
+        return text is None or (isinstance(text, str) and bool(msgspec.json.decode(text, type=msgspec.Raw)))
+    except msgspec.DecodeError:
+        return False
 
 
 def _only_nulls(column: Column) -> bool:

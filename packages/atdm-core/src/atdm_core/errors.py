@@ -7,6 +7,7 @@
     │   ├── ScenarioNotFound
     │   ├── UnknownConstraint
     │   ├── InvalidConstraint
+    │   ├── InvalidDraws
     │   ├── ValidatorRejected
     │   ├── IdempotencyKeyReused
     │   ├── RequestInProgress
@@ -54,6 +55,7 @@ __all__ = [
     "GeneratorFailed",
     "IdempotencyKeyReused",
     "InvalidConstraint",
+    "InvalidDraws",
     "InvalidRequest",
     "LlmModeNotEnabled",
     "NoBaseline",
@@ -129,6 +131,12 @@ class InvalidConstraint(RequestError):
     """The value is not one that the constraint allows."""
 
     code = "INVALID_CONSTRAINT"
+
+
+class InvalidDraws(RequestError):
+    """The seed is a list of draws, and not one that this bundle is made of."""
+
+    code = "INVALID_DRAWS"
 
 
 class ValidatorRejected(RequestError):

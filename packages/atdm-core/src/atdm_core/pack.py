@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from msgspec import Struct
 
 from atdm_core.columns import Coded, Column, Joined, Keys, constant
 from atdm_core.constraint import Constraint, check_constraints
-from atdm_core.draw import Draw, SeededSource, Source
+from atdm_core.draw import Draw, RecordedSource, Seed, Source, source_of
 from atdm_core.entity import Entity, Kind
 from atdm_core.errors import PackInvalid, RequestError, ScenarioInvalid, ScenarioNotFound
 from atdm_core.protocols import Validator
@@ -89,7 +90,7 @@ class Pack(Struct, frozen=True, kw_only=True):
         scenario_id: str,
         constraints: Mapping[str, ConstraintValue],
         *,
-        seed: int,
+        seed: Seed,
         as_of: date,
         planner_mode: str = "rule",
     ) -> Plan:
@@ -118,9 +119,10 @@ def generate(pack: Pack, plan: Plan, run_id: str, *, rows: range = ONE_ROW, sour
     """The bundle that a plan describes: `rows` (their numbers, for shards) of every step.
 
     Values are a pure function of (seed, as_of, scenario, constraints, pack version, row number); keys of the run id.
-    `source` replaces the seeded source. Raises `GeneratorFailed` when a generator makes what its entity does not allow.
+    `source` replaces that of the seed. Raises `GeneratorFailed` when a generator makes what its entity does not allow,
+    and `InvalidDraws` when the seed is a list of draws that do not fit.
     """
-    source = SeededSource(plan.seed) if source is None else source
+    source = source_of(plan.seed) if source is None else source
     entities = [pack.generators[step.generator].entity for step in plan.steps]
     made: dict[str, list[Table]] = {}
     for step, entity_name in zip(plan.steps, entities, strict=True):
@@ -137,6 +139,8 @@ def generate(pack: Pack, plan: Plan, run_id: str, *, rows: range = ONE_ROW, sour
             repeats=entities.count(entity_name),
         )
         tables.append(_table(pack.generators[step.generator], pack.entities[entity_name], draw, run_id))
+    if isinstance(source, RecordedSource):
+        source.close()
     return Bundle(run_id, {name: tuple(tables) for name, tables in made.items()})
 
 
@@ -169,21 +173,27 @@ def _by_name(kind: str, parts: Iterable[Any], pack: str, attribute: str = "name"
     for part in parts:
         name = getattr(part, attribute)
         if name in named:
-            raise PackInvalid(f"pack {pack}: two parts are the {kind} {name!r}", pack=pack)
+            raise PackInvalid(f"pack {pack}: two parts are the {kind} {name!r}; give each a name of its own", pack=pack)
         named[name] = part
     return named
 
 
 def _check_parts(pack: Pack) -> None:
     for entity in pack.entities.values():
-        unknown = [name for name in entity.refs().values() if name not in pack.entities]
-        if entity.key not in entity.columns or unknown:
-            fault = f"refers to {', '.join(unknown)}" if unknown else f"has no column {entity.key!r} for its key"
-            raise PackInvalid(f"pack {pack.name}: entity {entity.name} {fault}", pack=pack.name, entity=entity.name)
+        unknown = next((item for item in entity.refs().items() if item[1] not in pack.entities), None)
+        if unknown:
+            column, parent = unknown
+            fault = f"refers to {parent!r} in {column}, which is no entity{_meant(parent, pack.entities)}"
+        elif entity.key not in entity.columns:
+            fault = f"has no column {entity.key!r} for its key{_meant(entity.key, entity.columns, 'entity')}"
+        else:
+            continue
+        raise PackInvalid(f"pack {pack.name}: entity {entity.name} {fault}", pack=pack.name, entity=entity.name)
     for generator in pack.generators.values():
         if generator.entity not in pack.entities:
             raise PackInvalid(
-                f"pack {pack.name}: generator {generator.name} makes {generator.entity!r}, which is no entity of it",
+                f"pack {pack.name}: generator {generator.name} makes {generator.entity!r}, which is no entity"
+                f"{_meant(generator.entity, pack.entities)}",
                 pack=pack.name,
             )
         if pack.entities[generator.entity].reference:
@@ -196,6 +206,13 @@ def _check_parts(pack: Pack) -> None:
             _check_rule(pack, rule)
     for scenario in pack.scenarios.values():
         _check_scenario(pack, scenario)
+
+
+def _meant(name: str, known: Iterable[str], whose: str = "pack") -> str:
+    """What there is instead, and which of it was probably meant, as the end of a sentence."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1)
+    return f"; the {whose} has: {', '.join(names) or 'none'}{f'. Did you mean {close[0]}?' if close else ''}"
 
 
 def _check_rule(pack: Pack, rule: Rule | ReferenceRule) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from msgspec import Struct, field
 
 from atdm_core.audit.trail import Clock, Mark, Part, Trail
+from atdm_core.draw import Seed
 from atdm_core.entity import Entity
 from atdm_core.recent import RecentRuns
 from atdm_core.table import Table
@@ -55,7 +56,7 @@ class Brief(Struct, frozen=True, kw_only=True):
 
     pack: Pack
     request: Request
-    seed: int
+    seed: Seed
     as_of: date
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from atdm_core.audit import Clock, Mark, Trail
 from atdm_core.catalog import catalog_row
+from atdm_core.draw import Seed
 from atdm_core.errors import AtdmError
 from atdm_core.ids import cleanup_token, derive_seed, new_id, token_sha256
 from atdm_core.values import (
@@ -41,7 +42,7 @@ class Run:
         self.request = request
         self.caller = caller
         self.started_at: datetime = clock()
-        self.seed: int = derive_seed(self.id) if request.seed is None else request.seed
+        self.seed: Seed = derive_seed(self.id) if request.seed is None else request.seed
         self.as_of: date = request.as_of or (claim.as_of if claim else self.started_at.date())
         self.token = cleanup_token(server_key, self.id)
         self.request_sha256 = sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()

@@ -10,7 +10,7 @@ is allowed. Constraints that neither the call nor the scenario sets are free: th
 drawn from it too. Everything shrinks: constraints to the first allowed value, columns to their lowest or first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from types import EllipsisType
@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import numpy as np
 from hypothesis import reject
 from hypothesis import strategies as st
+from msgspec import structs
 
 from atdm_core.columns import Ints
 from atdm_core.constraint import Constraint, check_constraints
@@ -29,39 +30,78 @@ from atdm_core.registry import Registry
 from atdm_core.values import Bundle, ConstraintValue, Plan, Request
 from atdm_core.violation import FARTHEST, PROBE_DAY, Way, broken_rules, set_cell, ways_to_break
 
-__all__ = ["DrawnBundle", "SearchedSource", "bundles", "constraints", "register_types", "requests"]
+__all__ = ["DrawnBundle", "Search", "SearchedSource", "bundles", "constraints", "requests"]
 
 RUN_ID: Final = "example"
 FIRST_DAY: Final = date(2000, 1, 1)
-# One draw where `st.dates` takes three, of which there are a thousand a second to be had.
-DAYS: Final = st.integers(0, (date(2099, 12, 31) - FIRST_DAY).days).map(lambda days: FIRST_DAY + timedelta(days))
+DAYS: Final = (date(2099, 12, 31) - FIRST_DAY).days + 1
+CHARACTERS: Final = range(0x10000, 0x110000)  # the longest stretch of Unicode without a gap
+TEXTS: Final = st.text(st.characters(min_codepoint=CHARACTERS.start), min_size=24, max_size=24)
+# A draw of its own: every fifth character is one of the first 256, and a cell that moves by little breaks no rule.
+AMOUNTS: Final = st.integers(1, FARTHEST)
 
 T = TypeVar("T")
 Wanted: TypeAlias = ConstraintValue | EllipsisType | st.SearchStrategy[Any]
 DrawValue: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
 
 
-class SearchedSource:
-    """Lets Hypothesis answer, so that what a generator makes can be searched and shrunk."""
+class Search:
+    """One example of Hypothesis, which is asked for integers.
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[int]], int]) -> None:
-        self._draw = draw
+    They come as the characters of texts, many to one draw: a draw is what costs Hypothesis time, and each character of
+    a text shrinks by itself, as an integer would.
+    """
+
+    def __init__(self, draw: DrawValue) -> None:
+        self.draw = draw
+        self._left: Iterator[str] = iter(())
+
+    def below(self, bound: int) -> int:
+        """An integer in [0, bound), which shrinks to 0."""
+        if bound > len(CHARACTERS):
+            return self.draw(st.integers(0, bound - 1))
+        character = next(self._left, None)
+        if character is None:
+            self._left = iter(self.draw(TEXTS))
+            character = next(self._left)
+        return (ord(character) - CHARACTERS.start) % bound
+
+
+class SearchedSource:
+    """Lets Hypothesis answer, so that what a generator makes can be searched and shrunk; `answers` are all it said."""
+
+    def __init__(self, search: Search) -> None:
+        self.answers: list[int] = []
+        self._search = search
 
     def below(self, bound: int, stream: str, rows: range) -> Ints:  # noqa: ARG002 - the protocol's signature
         """See `Source.below`."""
-        below = _integers_below(bound)
-        return np.array([self._draw(below) for _ in rows], dtype=np.int64)
+        answers = [self._search.below(bound) for _ in rows]
+        self.answers += answers
+        return np.array(answers, dtype=np.int64)
 
 
 class DrawnBundle(Bundle, frozen=True, kw_only=True):
-    """A bundle that Hypothesis drew: its plan, the constraints it was asked for with, and the cell that was changed.
+    """A bundle that Hypothesis drew: its plan, and the constraints it was asked for with.
 
-    The plan's seed means nothing here: the values are Hypothesis'.
+    The plan's seed is all that was drawn, so it makes the same values anywhere. A bundle that was wanted `violating` a
+    rule may have one cell that was `changed` afterwards.
     """
 
     plan: Plan
     constraints: Mapping[str, ConstraintValue]
+    violating: str | None = None
     changed: str | None = None
+
+    def request(self) -> Request:
+        """The request for these values; `InvalidRequest` where a rule is broken, as no server would seed them."""
+        if self.violating:
+            raise InvalidRequest(
+                f"a bundle that breaks {self.violating} cannot be seeded: draw without `violating`, "
+                "or test what the system says of such data without a server"
+            )
+        plan = self.plan
+        return Request(plan.scenario_id, plan.domain, dict(self.constraints), plan.seed, as_of=plan.as_of)
 
     def __repr__(self) -> str:
         """Every row, one to a line: what a falsifying example shows."""
@@ -87,7 +127,7 @@ def constraints(
     """
     pack = _pack(pack)
     asked, free = _split(pack, scenario, wanted)
-    return _composite(lambda draw: {**asked.drawn(draw), **free.drawn(draw)})
+    return _composite(lambda search: {**asked.drawn(search), **free.drawn(search)})
 
 
 def requests(
@@ -102,9 +142,9 @@ def requests(
         return st.one_of([requests(pack, each, as_of=as_of, **wanted) for each in pack.scenarios])
     asked, free = _split(pack, scenario, wanted)
 
-    def request(draw: DrawValue) -> Request:
-        seed = draw(_SEEDS)
-        chosen, rest = asked.drawn(draw), free.drawn(draw)
+    def request(search: Search) -> Request:
+        seed = search.below(LARGEST_SEED + 1)
+        chosen, rest = asked.drawn(search), free.drawn(search)
 
         def accepted(values: dict[str, ConstraintValue]) -> Request | None:
             plan = pack.plan(scenario, values, seed=seed, as_of=as_of or PROBE_DAY)
@@ -121,42 +161,44 @@ def bundles(
     scenario: str | None = None,
     *,
     violating: str | None = None,
-    as_of: date | st.SearchStrategy[date] = DAYS,
+    as_of: date | st.SearchStrategy[date] | EllipsisType = ...,
     **wanted: Wanted,
 ) -> st.SearchStrategy[DrawnBundle]:
     """Bundles of one scenario, or of any, that its validators accept, or that break exactly the one named `violating`.
 
-    Raises `InvalidRequest` when the pack has no such validator, or nothing was found that breaks it alone.
+    `as_of`: `...` is any day of this century. Raises `InvalidRequest` when the pack has no such validator, or nothing
+    was found that breaks it alone.
     """
     pack = _pack(pack)
     if scenario is None:
         return _of_any_scenario(pack, violating, as_of, wanted)
     asked, free = _split(pack, scenario, wanted)
-    ways = None if violating is None else st.sampled_from(_ways(pack, scenario, violating, wanted))
+    ways = [Way()] if violating is None else _ways(pack, scenario, violating, wanted)
     rules = [] if violating is None else [violating]
 
-    def bundle(draw: DrawValue) -> DrawnBundle:
-        way: Way = Way() if ways is None else draw(ways)
-        day: date = as_of if isinstance(as_of, date) else draw(as_of)
-        chosen, rest = asked.drawn(draw), free.drawn(draw)
+    def bundle(search: Search) -> DrawnBundle:
+        way = ways[search.below(len(ways))]
+        day = _day(search, as_of)
+        chosen, rest = asked.drawn(search), free.drawn(search)
 
         def drawn(values: dict[str, ConstraintValue]) -> DrawnBundle | None:
             plan = pack.plan(scenario, values, seed=0, as_of=day)
-            made = _changed(draw, way, generate(pack, plan, RUN_ID, source=SearchedSource(draw)))
+            source = SearchedSource(search)
+            made = _changed(search, way, generate(pack, plan, RUN_ID, source=source))
             if broken_rules(pack, plan, made, rules) != rules:
                 return None
-            changed = str(way.cell) if way.cell else None
-            return DrawnBundle(made.run_id, made.tables, plan=plan, constraints=values, changed=changed)
+            return DrawnBundle(
+                made.run_id,
+                made.tables,
+                plan=structs.replace(plan, seed=tuple(source.answers)),
+                constraints=values,
+                violating=violating,
+                changed=str(way.cell) if way.cell else None,
+            )
 
         return _first(drawn, {**chosen, **way.constraints}, {**rest, **way.constraints})
 
     return _composite(bundle)
-
-
-def register_types() -> None:
-    """Let `st.from_type` draw a `Bundle` or a `Request` of any installed pack; Hypothesis calls this when imported."""
-    st.register_type_strategy(Bundle, lambda _: _of_any_pack(bundles))
-    st.register_type_strategy(Request, lambda _: _of_any_pack(requests))
 
 
 def _pack(pack: str | Pack) -> Pack:
@@ -168,29 +210,37 @@ def _installed(name: str) -> Pack:
     return Registry().pack(name)
 
 
-@lru_cache(maxsize=4096)
-def _integers_below(bound: int) -> st.SearchStrategy[int]:
-    return st.integers(0, bound - 1)
-
-
-def _composite(function: Callable[[DrawValue], T]) -> st.SearchStrategy[T]:
+def _composite(function: Callable[[Search], T]) -> st.SearchStrategy[T]:
     @st.composite
     def composed(draw: st.DrawFn) -> T:
-        return function(draw)
+        return function(Search(draw))
 
     return composed()
+
+
+def _day(search: Search, as_of: date | st.SearchStrategy[date] | EllipsisType) -> date:
+    match as_of:
+        case date():
+            return as_of
+        case EllipsisType():
+            return FIRST_DAY + timedelta(days=search.below(DAYS))
+        case _:
+            return search.draw(as_of)
 
 
 class _Choices:
     """Constraints, each settled or to be drawn. What is settled costs no draw."""
 
     def __init__(self, wanted: Mapping[str, Wanted], known: Mapping[str, Constraint]) -> None:
-        self.settled = _fixed(wanted)
-        self.open = {name: _values(value, known[name]) for name, value in wanted.items() if name not in self.settled}
+        self._settled = _fixed(wanted)
+        self._open = {name: _values(value, known[name]) for name, value in wanted.items() if name not in self._settled}
 
-    def drawn(self, draw: DrawValue) -> dict[str, ConstraintValue]:
+    def drawn(self, search: Search) -> dict[str, ConstraintValue]:
         """A value for each."""
-        return self.settled | {name: draw(values) for name, values in self.open.items()}
+        chosen = dict(self._settled)
+        for name, values in self._open.items():
+            chosen[name] = values[search.below(len(values))] if isinstance(values, tuple) else search.draw(values)
+        return chosen
 
 
 def _split(pack: Pack, scenario: str | None, wanted: Mapping[str, Wanted]) -> tuple[_Choices, _Choices]:
@@ -212,11 +262,11 @@ def _fixed(wanted: Mapping[str, Wanted]) -> dict[str, ConstraintValue]:
     return {name: value for name, value in wanted.items() if not isinstance(value, (EllipsisType, st.SearchStrategy))}
 
 
-def _values(wanted: Wanted, constraint: Constraint) -> st.SearchStrategy[Any]:
+def _values(wanted: Wanted, constraint: Constraint) -> st.SearchStrategy[Any] | tuple[ConstraintValue, ...]:
     if isinstance(wanted, st.SearchStrategy):
         return wanted
     if constraint.allowed is not None:
-        return st.sampled_from(constraint.allowed)
+        return constraint.allowed
     match constraint.type:
         case "boolean":
             return st.booleans()
@@ -255,14 +305,17 @@ def _ways(pack: Pack, scenario: str, rule: str, wanted: Mapping[str, Wanted]) ->
     return ways
 
 
-def _changed(draw: DrawValue, way: Way, bundle: Bundle) -> Bundle:
+def _changed(search: Search, way: Way, bundle: Bundle) -> Bundle:
     if way.cell is None:
         return bundle
-    return set_cell(bundle, way.cell, by=draw(_AMOUNTS) if way.cell.direction else 0)
+    return set_cell(bundle, way.cell, by=search.draw(AMOUNTS) if way.cell.direction else 0)
 
 
 def _of_any_scenario(
-    pack: Pack, violating: str | None, as_of: date | st.SearchStrategy[date], wanted: Mapping[str, Wanted]
+    pack: Pack,
+    violating: str | None,
+    as_of: date | st.SearchStrategy[date] | EllipsisType,
+    wanted: Mapping[str, Wanted],
 ) -> st.SearchStrategy[DrawnBundle]:
     found: list[st.SearchStrategy[DrawnBundle]] = []
     refusal: InvalidRequest | None = None
@@ -276,14 +329,5 @@ def _of_any_scenario(
     return st.one_of(found)
 
 
-def _of_any_pack(strategy: Callable[[Pack], st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
-    usable, _ = Registry().packs()
-    return st.one_of([strategy(pack) for pack in usable.values()])
-
-
 def _shown(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else repr(value)
-
-
-_SEEDS: Final = st.integers(0, LARGEST_SEED)
-_AMOUNTS: Final = st.integers(1, FARTHEST)

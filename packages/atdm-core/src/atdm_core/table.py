@@ -38,8 +38,11 @@ class Table:
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows as plain mappings of column to Python value."""
-        names = list(self.columns)
-        return [dict(zip(names, row, strict=True)) for row in zip(*map(values, self.columns.values()), strict=True)]
+        names, kinds = list(self.columns), self.entity.columns
+        cells = (
+            kinds[name].plain(column) if name in kinds else values(column) for name, column in self.columns.items()
+        )
+        return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
 
     @classmethod
     def joined(cls, tables: Sequence["Table"]) -> "Table":

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from atdm_core.entity import Day, Entity, Flag, Instant, Integer, Key, Kind, Number, OneOf, Ref, Text
+from atdm_core.entity import Day, Entity, Flag, Instant, Integer, Json, Key, Kind, Number, OneOf, Ref, Text
 
 __all__ = ["typescript_module"]
 
@@ -74,6 +74,8 @@ def _type(kind: Kind) -> str:
         case OneOf():
             # Without a value allowed the type is `never`, which is what the kind says.
             type_ = " | ".join(map(_quoted, kind.allowed)) or "never"
+        case Json():
+            return "unknown"
         case Text() | Key() | Ref() | Day() | Instant():
             type_ = "string"
         case Integer() | Number():

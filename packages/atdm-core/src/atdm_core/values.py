@@ -1,15 +1,17 @@
 """The values that travel through ATDM: frozen structs, which are the wire format as they stand."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct, field
 
-from atdm_core.columns import values
-from atdm_core.draw import LARGEST_SEED
+from atdm_core.columns import take, values
+from atdm_core.draw import LARGEST_BOUND, LARGEST_SEED, Seed
 from atdm_core.errors import InvalidRequest
 from atdm_core.table import Table
 
@@ -52,6 +54,9 @@ Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 RunStatus: TypeAlias = Literal["open", "ready", "rejected", "rolled_back", "cleaned", "expired"]
 
 
+MOST_DRAWS: Final = 1000
+"""How many draws a request may carry: some sixty rows of the healthcare pack."""
+
 AS_OF_FORM: Final = "^[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}$"
 """The days that dates can be relative to: centuries on either side can still be written with four digits."""
 
@@ -67,12 +72,20 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request for data by intent. `as_of` is the day all dates are relative to (UTC today when absent)."""
+    """A request for data by intent. `as_of` is the day all dates are relative to (UTC today when absent).
+
+    `seed` is what the values are made of: a number, or the list of all draws (1,000 at most), as a property
+    test found them.
+    """
 
     scenario: Annotated[str, Meta(min_length=1, max_length=128)]
     domain: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     constraints: dict[str, ConstraintValue] = field(default_factory=dict[str, ConstraintValue])
-    seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] | None = None
+    seed: (
+        Annotated[int, Meta(ge=0, le=LARGEST_SEED)]
+        | Annotated[tuple[Annotated[int, Meta(ge=0, lt=LARGEST_BOUND)], ...], Meta(max_length=MOST_DRAWS)]
+        | None
+    ) = None
     delivery: Delivery = Delivery()
     as_of: Annotated[date, Meta(extra_json_schema={"pattern": AS_OF_FORM})] | None = None
     ttl_seconds: Annotated[int, Meta(ge=1, le=31_536_000)] | None = None
@@ -108,11 +121,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     pack_version: str
     scenario_id: str
     planner_mode: str
-    seed: int
+    seed: Seed
     as_of: date
     constraints: Mapping[str, ConstraintValue]
     steps: tuple[Step, ...]
     validators: tuple[str, ...]
+
+
+_FIRST: Final = np.array([0])
 
 
 class Bundle(Struct, frozen=True):
@@ -130,20 +146,27 @@ class Bundle(Struct, frozen=True):
         return {name: table.rows() for name, table in self.whole().items()}
 
     def keys(self) -> dict[str, str]:
-        """The key of the first row of each entity, by the name of its key column."""
-        first = [0]
-        return {
-            table.entity.key: table.take(first).rows()[0][table.entity.key]  # pyright: ignore[reportArgumentType]
-            for table in (tables[0] for tables in self.tables.values())
-        }
+        """The key of the first row of each entity, by the name of its key column.
+
+        A column that is just called `id`, or like that of another entity, is told with its entity: `order_id`.
+        """
+        return {name: values(take(self.tables[entity][0].key_column, _FIRST))[0] for entity, name in self._names()}
 
     def data(self) -> dict[str, str | list[str]]:
         """`keys()`, and where an entity has several rows also all their keys: `claim_id`, then `claim_ids`."""
         told: dict[str, str | list[str]] = dict(self.keys())
-        for table in self.whole().values():
-            if len(table) > 1:
-                told[f"{table.entity.key}s"] = values(table.key_column)
+        whole = self.whole()
+        for entity, name in self._names():
+            if len(whole[entity]) > 1:
+                told[f"{name}s"] = values(whole[entity].key_column)
         return told
+
+    def _names(self) -> list[tuple[str, str]]:
+        """Each entity, and the name that its keys are told by."""
+        columns = {entity: tables[0].entity.key for entity, tables in self.tables.items()}
+        names = {entity: f"{entity}_id" if key.lower() == "id" else key for entity, key in columns.items()}
+        taken = Counter(names.values())
+        return [(entity, name if taken[name] == 1 else f"{entity}_{columns[entity]}") for entity, name in names.items()]
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -243,7 +266,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=False):
     data: Mapping[str, Any]
     fixtures: FixturePaths
     cleanup: Cleanup
-    seed: int
+    seed: Seed
     as_of: date
     audit_head: str
     records: Records | msgspec.UnsetType = msgspec.UNSET
@@ -259,7 +282,10 @@ class ResetOutcome(Struct, frozen=True, kw_only=True):
 
 
 class CatalogEntry(Struct, frozen=True, kw_only=True):
-    """What anyone may read of a run: what was asked for, and what came of it."""
+    """What anyone may read of a run: what was asked for, and what came of it.
+
+    `seed` is null where it is a list of draws, which the trail has.
+    """
 
     test_run_id: str
     request_id: str
@@ -270,7 +296,7 @@ class CatalogEntry(Struct, frozen=True, kw_only=True):
     created_at: Moment
     invoker: str
     planner_mode: str
-    seed: int
+    seed: int | None
     as_of: date
     constraints: Mapping[str, ConstraintValue]
     cleanup_strategy: str

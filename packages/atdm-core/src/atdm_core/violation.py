@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from atdm_core.columns import Coded, Column, Pool, values
-from atdm_core.entity import Day, Entity, Instant, Integer, OneOf, Ref, Text
+from atdm_core.entity import Day, Entity, Instant, Integer, Number, OneOf, Ref, Text
 from atdm_core.pack import Pack, generate
 from atdm_core.rules import ReferenceRule, Rule
 from atdm_core.table import Table
@@ -61,14 +61,21 @@ def broken_rules(pack: Pack, plan: Plan, bundle: Bundle, others: Sequence[str] =
 
 
 def ways_to_break(
-    pack: Pack, scenario_id: str, rule: str, fixed: Mapping[str, ConstraintValue] | None = None
+    pack: Pack,
+    scenario_id: str,
+    rule: str,
+    fixed: Mapping[str, ConstraintValue] | None = None,
+    *,
+    alone: bool = True,
 ) -> Sequence[Way]:
-    """The ways that break this rule and no other; empty when none was found. `fixed` constraints stay as they are.
+    """The ways that break this rule and, if `alone`, no other; empty when none was found. `fixed` constraints stay.
 
     Two constraints are changed together only where changing one does not do.
     """
     fixed = fixed or {}
     plan = pack.plan(scenario_id, fixed, seed=0, as_of=PROBE_DAY)
+    if not _is_judged(pack, plan, rule):
+        return []
     knobs = [
         {name: value}
         for name, constraint in pack.constraints.items()
@@ -77,11 +84,11 @@ def ways_to_break(
     ]
     cells = list(_cells(pack, plan, rule))
     tries = [Way(knob) for knob in knobs] + [Way(cell=cell) for cell in cells]
-    found = [way for way in tries if _breaks(pack, plan, way, rule)]
+    found = [way for way in tries if _breaks(pack, plan, way, rule, alone=alone)]
     if not found:
         pairs = [Way({**one, **two}) for one, two in combinations(knobs, 2) if one.keys() != two.keys()]
         pairs += [Way(knob, cell) for knob in knobs for cell in cells]
-        found = [way for way in pairs if _breaks(pack, plan, way, rule)]
+        found = [way for way in pairs if _breaks(pack, plan, way, rule, alone=alone)]
     return found
 
 
@@ -94,12 +101,25 @@ def set_cell(bundle: Bundle, cell: Cell, *, by: int = FARTHEST) -> Bundle:
     return Bundle(bundle.run_id, {**bundle.tables, cell.entity: tuple(tables)})
 
 
-def _breaks(pack: Pack, plan: Plan, way: Way, rule: str) -> bool:
+def _breaks(pack: Pack, plan: Plan, way: Way, rule: str, *, alone: bool) -> bool:
     wanted = pack.plan(plan.scenario_id, {**plan.constraints, **way.constraints}, seed=plan.seed, as_of=plan.as_of)
     bundle = generate(pack, wanted, "probe")
     if way.cell:
         bundle = set_cell(bundle, way.cell)
-    return broken_rules(pack, plan, bundle, [rule]) == [rule]
+    broken = broken_rules(pack, plan, bundle, [rule])
+    return broken == [rule] or (rule in broken and not alone)
+
+
+def _is_judged(pack: Pack, plan: Plan, rule: str) -> bool:
+    """Whether the plan makes what the rule looks at; without it every bundle passes."""
+    validator, made = pack.validators[rule], {pack.generators[step.generator].entity for step in plan.steps}
+    match validator:
+        case Rule():
+            return made >= set(validator.entities())
+        case ReferenceRule():
+            return validator.over in made
+        case _:
+            return True
 
 
 def _cells(pack: Pack, plan: Plan, rule: str) -> Iterator[Cell]:
@@ -118,7 +138,7 @@ def _cells_of(pack: Pack, entity: Entity, step: int) -> Iterator[Cell]:
                 yield from (Cell(entity.name, step, column, text) for text in kind.allowed)
             case Ref() if not pack.entities[kind.entity].reference:
                 yield Cell(entity.name, step, column, NO_SUCH_ROW)
-            case Day() | Instant() | Integer():
+            case Day() | Instant() | Integer() | Number():
                 yield from (Cell(entity.name, step, column, direction=direction) for direction in (1, -1))
             case Text() if kind.nullable:
                 yield Cell(entity.name, step, column)

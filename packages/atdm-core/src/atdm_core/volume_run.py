@@ -17,7 +17,7 @@ import pyarrow as pa
 from atdm_core.audit import Trail, run_status
 from atdm_core.catalog import expiry_of
 from atdm_core.errors import AtdmError, RunNotFound, SeedFailed, StoreError, TrailConflict
-from atdm_core.ids import check_id
+from atdm_core.ids import check_id, derive_seed
 from atdm_core.pack import Pack
 from atdm_core.protocols import Load, Services
 from atdm_core.recovery import Recovery
@@ -146,7 +146,7 @@ class VolumeRuns:
             test_run_id=run.id,
             status="open",
             count=volume.count,
-            seed=run.seed,
+            seed=volume.seed,
             as_of=run.as_of,
             events=f"/test-data/volumes/{run.id}/events",
             cleanup=Cleanup(run.token, f"/test-data/runs/{run.id}/reset"),
@@ -274,7 +274,7 @@ def _volume(request: VolumeRequest, pack: Pack, run: Run) -> Volume:
         mix=request.mix,
         count=request.count,
         shard_size=SHARD_SIZE,
-        seed=run.seed,
+        seed=derive_seed(run.id) if request.seed is None else request.seed,
         as_of=run.as_of,
         run_id=run.id,
     )

@@ -49,6 +49,7 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
     UnsupportedMediaType: 415,
     errors.UnknownConstraint: 422,
     errors.InvalidConstraint: 422,
+    errors.InvalidDraws: 422,
     errors.ValidatorRejected: 422,
     errors.IdempotencyKeyReused: 422,
     ConfirmRequired: 428,

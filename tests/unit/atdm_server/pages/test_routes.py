@@ -82,6 +82,13 @@ async def test_dry_run(client: httpx2.AsyncClient) -> None:
     assert page.link("JSON") == f"/audit/runs/{answer['test_run_id']}"
 
 
+async def test_draws_are_counted(client: httpx2.AsyncClient) -> None:
+    """Of a seed that is a list of draws the page says how long it is; the trail has them all."""
+    answer = await ask(client, seed=[0] * 16)
+    page = await open_page(client, f"/ui/audit/{answer['test_run_id']}")
+    assert "16 draws" in [each.text for each in page.all("code")]
+
+
 async def test_rejected_run(client: httpx2.AsyncClient) -> None:
     """A rejected run shows which validator said no, and the row that breaks its rule."""
     error = (await ask(client, constraints={"member_status": "inactive", "eligibility_status": "active"}))["error"]

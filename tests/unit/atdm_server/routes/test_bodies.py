@@ -24,6 +24,8 @@ REQUESTS = "/test-data/requests"
         (b'{"scenario": "\xff"}', "utf-8"),
         (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
         (b"", "body"),
+        (b'{"scenario": "x", "seed": 1, "seed": 1}', "'seed' stands twice in one object"),
+        (b'{"scenario": "x", "constraints": {"a": "y", "\\u0061": "z"}}', "'a' stands twice"),
     ],
 )
 def test_nothing_is_bent_to_fit(body: bytes, told: str) -> None:

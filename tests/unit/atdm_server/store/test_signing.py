@@ -22,9 +22,10 @@ async def test_segments_are_signed(tmp_path: Path) -> None:
     (path,) = (tmp_path / "store/segments").rglob("*.parquet")
     signed = signed_content(path.read_bytes())
     assert signed
-    assert load_verifier(public)(*signed)
-    assert not load_verifier(another)(*signed)
-    assert not load_verifier(public)(signed[0][::-1], signed[1])
+    assert load_verifier([public])(*signed)
+    assert not load_verifier([another])(*signed)
+    assert load_verifier([another, public])(*signed)
+    assert not load_verifier([public])(signed[0][::-1], signed[1])
 
 
 def test_keys_that_cannot_be_used(tmp_path: Path) -> None:
@@ -39,7 +40,7 @@ def test_keys_that_cannot_be_used(tmp_path: Path) -> None:
             load_signer(path)
     for path in (tmp_path / "nowhere", private, wrong_public):
         with pytest.raises(SettingsInvalid, match=path.name):
-            load_verifier(path)
+            load_verifier([path])
 
 
 def test_the_environment_names_the_key(tmp_path: Path) -> None:

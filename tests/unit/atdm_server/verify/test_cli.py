@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from atdm.cli import main
+from atdm_core.parquet import Signer
+from atdm_server.store.signing import load_signer
 from tests.recorded_runs import RecordedRuns
 from tests.signing_keys import a_key_pair
 
@@ -23,9 +25,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordedRuns:
     return asyncio.run(record(tmp_path / "store"))
 
 
-async def record(folder: Path) -> RecordedRuns:
+async def record(folder: Path, signer: Signer | None = None) -> RecordedRuns:
     """Make the store."""
-    runs = RecordedRuns(folder)
+    runs = RecordedRuns(folder, signer)
     await runs.ready("01A")
     await runs.reset("01A")
     await runs.begun("01B")
@@ -155,8 +157,13 @@ def test_no_checkpoint_of_a_damaged_store(runs: RecordedRuns, capsys: Captured) 
 
 
 def test_public_key(runs: RecordedRuns, capsys: Captured) -> None:
-    """With a public key, segments that are not signed are wrong."""
+    """With a public key, segments that are not signed are wrong; several keys are given one by one."""
     _, public = a_key_pair(runs.folder.parent, "ours")
-    code, out, _ = run(capsys, "verify", "--store", runs.url, "--public-key", str(public))
+    private, other = a_key_pair(runs.folder.parent, "theirs")
+    ours, both = ("--public-key", str(public)), ("--public-key", str(public), "--public-key", str(other))
+    code, out, _ = run(capsys, "verify", "--store", runs.url, *ours)
     assert code == 1
     assert "(signature)" in out
+    signed = asyncio.run(record(runs.folder.parent / "signed", load_signer(private)))
+    assert run(capsys, "verify", "--store", signed.url, *ours)[0] == 1
+    assert run(capsys, "verify", "--store", signed.url, *both)[0] == 0

@@ -89,13 +89,14 @@ async def test_what_the_engine_writes_is_in_order(runs: RecordedRuns, tmp_path: 
         await engine.request(request, caller)
     target.down = False
     await engine.request(request, caller)
+    await engine.request(Request(scenario="active_member_clean", seed=(0,) * 16), caller)
     await engine.apply("reset_all", "human:ann", {})
     await engine.sweep()
     await engine.close()
     await runs.close()
     report = await verify_store(runs.url)
     assert (report.problems, report.open_runs) == ([], [])
-    assert report.looked_at.runs == 6  # one of them the request that another had made already
+    assert report.looked_at.runs == 7  # one of them the request that another had made already
     assert report.looked_at.entries > 25
 
 
@@ -287,16 +288,32 @@ async def test_signatures(tmp_path: Path) -> None:
     signing = RecordedRuns(tmp_path / "store", load_signer(private))
     await signing.ready("01A")
     await signing.close()
-    assert (await verify_store(signing.url, public_key=public)).ok
+    assert (await verify_store(signing.url, public_keys=[public])).ok
     assert (await verify_store(signing.url)).ok
-    report = await verify_store(signing.url, public_key=another)
+    report = await verify_store(signing.url, public_keys=[another])
     assert {problem.code for problem in report.problems} == {"signature"}
     assert {problem.key for problem in report.problems} == set(signing.stored("atdm-audit/segments"))
     unsigned = RecordedRuns(tmp_path / "store")
     await unsigned.ready("01B")
     await unsigned.close()
-    report = await verify_store(signing.url, public_key=public)
+    report = await verify_store(signing.url, public_keys=[public])
     assert "not signed" in report.problems[0].message
+
+
+async def test_signatures_after_a_change_of_key(tmp_path: Path) -> None:
+    """Where the key was changed, each segment must be signed by one of the keys, and those of a third are told."""
+    keys = [a_key_pair(tmp_path, name) for name in ("before", "now", "third")]
+    store = tmp_path / "store"
+    written: list[set[str]] = []
+    for private, _ in keys:
+        runs = RecordedRuns(store, load_signer(private))
+        known = set(runs.stored("atdm-audit/segments")) if store.exists() else set[str]()
+        await runs.ready(f"01{private.name}")
+        await runs.close()
+        written.append(set(runs.stored("atdm-audit/segments")) - known)
+    report = await verify_store(store.as_uri(), public_keys=[public for _, public in keys[:2]])
+    assert {problem.key for problem in report.problems} == written[2]
+    assert (await verify_store(store.as_uri(), public_keys=[public for _, public in keys])).ok
 
 
 async def test_foreign_and_passing_files(runs: RecordedRuns) -> None:

@@ -43,8 +43,8 @@ def _apply(table: Table, part: exp.Expr) -> bool:
     match part:
         case exp.Escape():
             return _apply(table, part.this)
-        case exp.In() | exp.EQ():
-            return _apply_allowed(table, part.this, _choices(part))
+        case exp.In() | exp.EQ() | exp.NEQ():
+            return _apply_texts(table, part)
         case exp.Like():
             return _apply_like(table, part)
         case exp.Between() | exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
@@ -53,6 +53,10 @@ def _apply(table: Table, part: exp.Expr) -> bool:
             return _apply_not_null(table, _bare(part.this))
         case _:
             return False
+
+
+def _apply_texts(table: Table, part: exp.In | exp.EQ | exp.NEQ) -> bool:
+    return _apply_denied(table, part) if isinstance(part, exp.NEQ) else _apply_allowed(table, part.this, _choices(part))
 
 
 def _choices(part: exp.In | exp.EQ) -> list[exp.Expr]:
@@ -82,7 +86,7 @@ def _apply_range(table: Table, part: exp.Expr) -> bool:
 
 def _apply_not_null(table: Table, denied: exp.Expr) -> bool:
     column = _column(table, denied.this) if isinstance(denied, exp.Is) else None
-    if column is None:
+    if column is None or not isinstance(denied.expression, exp.Null):
         return False
     column.nullable = False
     return True
@@ -94,13 +98,24 @@ def _apply_allowed(table: Table, left: exp.Expr, choices: list[exp.Expr]) -> boo
     if column is None or not choices:
         return False
     if column.type == "text" and None not in texts:
-        column.allowed = tuple(text for text in texts if text is not None)
+        told = [text for text in texts if text is not None]
+        column.allowed = tuple(text for text in column.allowed or told if text in told)
         return True
     known = sorted(number for number in numbers if number is not None)
     if column.type != "integer" or len(known) != len(choices) or known[-1] - known[0] != len(known) - 1:
         return False
     _narrow(column, low=known[0], high=known[-1])
     return True
+
+
+def _apply_denied(table: Table, part: exp.NEQ) -> bool:
+    column, text = _column(table, part.this), _text(part.expression)
+    if column is None or text is None:
+        return False
+    if column.allowed is not None:
+        column.allowed = tuple(each for each in column.allowed if each != text)
+        return True
+    return text == ""  # which is never made
 
 
 def _apply_comparison(table: Table, part: exp.Expr) -> bool:

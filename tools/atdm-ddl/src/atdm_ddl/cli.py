@@ -29,10 +29,12 @@ def pack(
     *,
     ddl: Path | None = None,
     from_ddl: Path | None = None,
+    database: str | None = None,
+    from_database: str | None = None,
     out: Path | None = None,
     output: str = "human",
 ) -> int:
-    """Write a new pack from the SQL that declares a schema, or check an installed pack against it.
+    """Write a new pack from a schema, or check an installed pack against it; the schema is DDL or a live PostgreSQL.
 
     Example:  atdm pack new billing --from-ddl schema.sql --out atdm-billing
 
@@ -46,22 +48,34 @@ def pack(
         An SQL file with the schema, as pg_dump writes it.
     from_ddl
         The same, for `new`.
+    database
+        The URL of a PostgreSQL with the schema, which is only read; a password may stand in PGPASSWORD or ~/.pgpass.
+    from_database
+        The same, for `new`.
     out
         The folder for a new pack, which must not exist or be empty; `atdm-NAME` here, if not given.
     """
     try:
-        schema = _schema(ddl or from_ddl)
+        schema = _schema(ddl or from_ddl, from_database if database is None else database)
         if action == "check":
             return _check(name, schema, output)
         return _new(name, schema, out or Path(f"atdm-{name.replace('_', '-')}"), output)
-    except (AtdmError, OSError, UnicodeDecodeError, UnreadableDdl, ValueError) as error:
+    except (AtdmError, OSError, UnreadableDdl, ValueError) as error:
         return _refuse(str(error), output)
 
 
-def _schema(file: Path | None) -> Schema:
-    if file is None:
-        raise ValueError("name the SQL file of the schema: --from-ddl FILE for `new`, --ddl FILE for `check`")
-    return read_ddl(file.read_text(encoding="utf-8"))
+def _schema(file: Path | None, database: str | None) -> Schema:
+    if (file is None) == (database is None):
+        raise ValueError(
+            "name one schema: --from-ddl FILE or --from-database URL for `new`, --ddl or --database for `check`"
+        )
+    if file is not None:
+        return read_ddl(file.read_text(encoding="utf-8"))
+    try:
+        from atdm_ddl.catalog import read_database
+    except ImportError as error:
+        raise ValueError(f"a live database is read with psycopg: install `atdm-ddl[postgres]` ({error})") from error
+    return read_database(database or "")
 
 
 def _new(name: str, schema: Schema, folder: Path, output: str) -> int:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from atdm_core import Day, Entity, Flag, Instant, Integer, Key, Kind, Number, OneOf, Pack, Ref, Text
-from atdm_ddl.draft import RUN_COLUMN
+from atdm_core import Day, Entity, Flag, Instant, Integer, Json, Key, Kind, Number, OneOf, Pack, Ref, Text
+from atdm_ddl.keys import RUN_COLUMN
 from atdm_ddl.schema import Column, Schema, Table
 
 __all__ = ["drift"]
@@ -14,6 +14,7 @@ _TYPES: dict[type[Kind], tuple[str, ...]] = {
     Integer: ("integer", "number"),
     Number: ("number",),
     Flag: ("boolean",),
+    Json: ("json", "array"),
     Text: ("text", "uuid", "other"),
 }
 
@@ -52,9 +53,8 @@ def _of_column(entity: Entity, name: str, table: Table) -> Iterator[str]:
         yield "the database alone makes it"
     if kind.nullable and not column.nullable:
         yield "may be null in the pack, and not in the table"
-    if (
-        types := next((types for of, types in _TYPES.items() if isinstance(kind, of)), None)
-    ) and column.type not in types:
+    types = next((types for of, types in _TYPES.items() if isinstance(kind, of)), None)
+    if types is not None and column.type not in types:
         yield f"{type(kind).__name__} in the pack, {column.declared} in the table"
     if isinstance(kind, OneOf) and column.allowed is not None and (extra := set(kind.allowed) - set(column.allowed)):
         yield f"the table does not allow {', '.join(sorted(extra))}"

@@ -9,7 +9,7 @@ from typing import Final
 from atdm_ddl.checks import like_pattern
 from atdm_ddl.schema import Column
 
-__all__ = ["POOLS", "Value", "literal", "value_of"]
+__all__ = ["POOLS", "Value", "literal", "places_of", "range_of", "value_of"]
 
 POOLS: Final = {
     "CITIES": ("FAKE_Anwick", "FAKE_Corby", "FAKE_Dunmore", "FAKE_Elmswell"),
@@ -63,8 +63,6 @@ _NUMBERS: Final = (
     (r"", (1, 1000)),
 )
 _OTHERS: Final = (
-    (r"json", "{}", "the text {}, not an object"),
-    (r"\[\]|array", "{}", "an empty array"),
     (r"time", "12:00:00", "always the same time"),
     (r"interval", "1 day", "always the same interval"),
     (r"inet|cidr", "192.0.2.1", "always the same address"),
@@ -110,9 +108,16 @@ def value_of(column: Column) -> Value:
                 + ", 10_000, 99_999))"
             )
             return _drawn("Text", column, code)
-        case "other":
-            text, told = next((text, told) for pattern, text, told in _OTHERS if re.search(pattern, column.declared))
-            return Value(_kind("Text", column), literal(text), note=f"{column.declared}: {told}")
+        case "json" | "array" | "other":
+            return _fixed(column)
+
+
+def _fixed(column: Column) -> Value:
+    if column.type == "other":
+        text, told = next((text, told) for pattern, text, told in _OTHERS if re.search(pattern, column.declared))
+        return Value(_kind("Text", column), literal(text), note=f"{column.declared}: {told}")
+    text, told = ("{}", "object") if column.type == "json" else ("[]", "array")
+    return Value(_kind("Json", column), literal(text), note=f"always an empty {told}")
 
 
 def _text(column: Column) -> Value:
@@ -135,19 +140,24 @@ def _allows(column: Column, text: str) -> bool:
 
 
 def _number(column: Column) -> Value:
-    low, high = _range(column)
+    low, high = range_of(column)
     if column.type == "integer":
         first, last = math.ceil(low), math.floor(high)
         kind = f"Integer({_bounds(column, math.ceil)})"
         return Value(kind, f"draw.integer({literal(column.name)}, {first}, {last})", draws=first < last)
-    places = 2 if column.places is None else min(column.places, 6)
+    places = places_of(column)
     first, last = math.ceil(round(low * 10**places, 6)), math.floor(round(high * 10**places, 6))
     bounds = _bounds(column, float)
     kind = f"Number({bounds}{', ' if bounds else ''}places={places})"
     return Value(kind, f"draw.integer({literal(column.name)}, {first}, {last}) / {10**places}", draws=first < last)
 
 
-def _range(column: Column) -> tuple[float, float]:
+def places_of(column: Column) -> int:
+    """The decimal places of the numbers that are drawn."""
+    return 2 if column.places is None else min(column.places, 6)
+
+
+def range_of(column: Column) -> tuple[float, float]:
     """What to draw from: what the name suggests, moved to where the checks allow it."""
     low, high = next(range_ for pattern, range_ in _NUMBERS if re.search(pattern, column.name, re.IGNORECASE))
     least = -math.inf if column.low is None else column.low

@@ -2,21 +2,32 @@
 
 from collections.abc import Mapping
 
+from atdm_ddl.keys import key_behind, pointed_at
 from atdm_ddl.schema import Table
 
 __all__ = ["in_order"]
 
 
-def in_order(tables: Mapping[str, Table]) -> tuple[list[Table], set[tuple[str, str]]]:
+def in_order(tables: Mapping[str, Table], keys: Mapping[str, str]) -> tuple[list[Table], set[tuple[str, str]]]:
     """The tables, parents before children, and the references (from, to) that point at a table made later.
 
-    A cycle is entered where references may be null, else at its first table.
+    A cycle is entered where references may be null, else where all that a row needs of later ones is their keys, which
+    are known ahead, else at its first table.
     """
     waiting, ordered, ahead = dict(tables), list[Table](), set[tuple[str, str]]()
+
+    def is_free(table: Table) -> bool:
+        return not _parents(table) & waiting.keys()
+
+    def may_be_null(table: Table) -> bool:
+        return not {parent for parent, _ in _needed(table)} & waiting.keys()
+
+    def needs_keys(table: Table) -> bool:
+        return all(key_behind(*place, tables, keys) for place in _needed(table) if place[0] in waiting)
+
     while waiting:
-        ready = next((table for table in waiting.values() if not _parents(table) & waiting.keys()), None)
-        ready = ready or next((table for table in waiting.values() if not _needed(table) & waiting.keys()), None)
-        table = ready or next(iter(waiting.values()))
+        entries = (table for fits in (is_free, may_be_null, needs_keys) for table in waiting.values() if fits(table))
+        table = next(entries, None) or next(iter(waiting.values()))
         ahead |= {(table.name, parent) for parent in _parents(table) & waiting.keys()}
         ordered.append(waiting.pop(table.name))
     return ordered, ahead
@@ -26,6 +37,11 @@ def _parents(table: Table) -> set[str]:
     return {key.table for key in table.foreign_keys} - {table.name}
 
 
-def _needed(table: Table) -> set[str]:
-    required = (key for key in table.foreign_keys if any(not table.columns[name].nullable for name in key.columns))
-    return {key.table for key in required} - {table.name}
+def _needed(table: Table) -> set[tuple[str, str]]:
+    """The tables, and their columns, that a row must be like."""
+    return {
+        (key.table, pointed_at(key, name))
+        for key in table.foreign_keys
+        for name in key.columns
+        if key.table != table.name and not table.columns[name].nullable
+    }

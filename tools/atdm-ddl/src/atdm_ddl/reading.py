@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 import sqlglot
@@ -22,6 +23,8 @@ _TYPES: Final[dict[Type, tuple[exp.DType, ...]]] = {
     "date": (exp.DType.DATE,),
     "timestamp": (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPNTZ),
     "uuid": (exp.DType.UUID,),
+    "json": (exp.DType.JSON, exp.DType.JSONB),
+    "array": (exp.DType.ARRAY,),
 }
 _LARGEST: Final = {
     exp.DType.SMALLINT: 2**15 - 1,
@@ -29,11 +32,19 @@ _LARGEST: Final = {
     exp.DType.INT: 2**31 - 1,
     exp.DType.SERIAL: 2**31 - 1,
 }
-_DOMAIN: Final = re.compile(r"\s*DOMAIN\s+(?:\w+\.)?\"?(\w+)\"?\s+(?:AS\s+)?([\s\S]+)", re.IGNORECASE)
+_NAMED: Final = r"""(?:[\w"]+\.)?("[^"]+"|\w+)"""
+_DOMAIN: Final = re.compile(rf"\s*DOMAIN\s+{_NAMED}\s+(?:AS\s+)?([\s\S]+)", re.IGNORECASE)
 _IDENTITY: Final = re.compile(
-    r"\s*TABLE\s+(?:ONLY\s+)?(?:\w+\.)?\"?(\w+)\"?\s+ALTER\s+(?:COLUMN\s+)?\"?(\w+)\"?\s+ADD\s+GENERATED", re.IGNORECASE
+    rf"\s*TABLE\s+(?:ONLY\s+)?{_NAMED}\s+ALTER\s+(?:COLUMN\s+)?{_NAMED}\s+ADD\s+GENERATED", re.IGNORECASE
 )
-_SILENT: Final = (exp.Set, exp.Select, exp.Comment, exp.Semicolon, exp.Transaction, exp.Commit)
+_FRESH: Final = re.compile("nextval|uuid", re.IGNORECASE)
+_HARMLESS: Final = re.compile(
+    r"\s*(?:DEFAULT\s+PRIVILEGES|FUNCTION|INDEX|SCHEMA|SEQUENCE|VIEW)\b"
+    r"|.*\b(?:OWNER\s+TO|CLUSTER\s+ON|REPLICA\s+IDENTITY|SET\s+(?:STATISTICS|STORAGE))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What ALTER may say that rows need not keep."""
+_SILENT: Final = (exp.Set, exp.Select, exp.Comment, exp.Semicolon, exp.Transaction, exp.Commit, exp.Grant, exp.Revoke)
 
 
 class UnreadableDdl(Exception):
@@ -55,17 +66,34 @@ def read_ddl(text: str) -> Schema:
     reader = _Reader()
     for statement in statements:
         if statement is not None:
-            reader.read(statement)
+            try:
+                reader.read(statement)
+            except KeyError as error:
+                told = f"a key names the column {error}, which its table does not have"
+                raise UnreadableDdl(f"the DDL cannot be read: {told}") from error
+    _point_all(reader.schema)
     if not reader.schema.tables:
         raise UnreadableDdl("the DDL creates no table; give the CREATE TABLE statements of the schema")
     return reader.schema
+
+
+def _point_all(schema: Schema) -> None:
+    """Say of each foreign key which columns it points at: those of the primary key, where it did not."""
+    for table in schema.tables.values():
+        for place, key in enumerate(table.foreign_keys):
+            parent = schema.tables.get(key.table)
+            others = key.others or (parent.primary_key if parent else ())
+            if parent and (len(others) != len(key.columns) or not parent.columns.keys() >= set(others)):
+                told = f"({', '.join(key.columns)}) of {table.name} points at ({', '.join(others)}) of {key.table}"
+                raise UnreadableDdl(f"the DDL cannot be read: the foreign key {told}")
+            table.foreign_keys[place] = replace(key, others=others)
 
 
 class _Reader:
     def __init__(self) -> None:
         self.schema = Schema()
         self._enums: dict[str, tuple[str, ...]] = {}
-        self._domains: dict[str, exp.DataType] = {}
+        self._domains: dict[str, exp.ColumnDef] = {}
 
     def read(self, statement: exp.Expr) -> None:
         match statement:
@@ -98,6 +126,8 @@ class _Reader:
             parts: list[exp.Expr] = create.this.expressions
             for part in sorted(parts, key=lambda part: not isinstance(part, exp.ColumnDef)):
                 self._add(table, part)
+            if inherited := create.find(exp.InheritsProperty):
+                self._note(inherited, of=name)
         elif kind == "TYPE" and isinstance(create.expression, exp.DataType):
             self._enums[_name(create.this)] = tuple(text.name for text in create.expression.expressions)
         elif kind == "INDEX" and isinstance(index := create.this, exp.Index):
@@ -115,26 +145,23 @@ class _Reader:
             table.unique.append(_names(columns))
 
     def _command(self, command: exp.Command) -> None:
-        words = str(command.args.get("expression") or "")
-        if command.name.upper() == "CREATE" and (domain := _DOMAIN.match(words)):
-            self._domain(domain[1], domain[2])
-        elif command.name.upper() == "ALTER" and (identity := _IDENTITY.match(words)):
-            table = self.schema.tables.get(identity[1])
-            if table is not None and identity[2] in table.columns:
-                table.columns[identity[2]].given = True
-        elif command.name.upper() not in ("GRANT", "REVOKE", "ALTER"):
+        verb, words = command.name.upper(), str(command.args.get("expression") or "")
+        if verb == "CREATE" and (domain := _DOMAIN.match(words)):
+            self._add_domain(_unquoted(domain[1]), domain[2])
+        elif verb == "ALTER" and (identity := _IDENTITY.match(words)):
+            table = self.schema.tables.get(_unquoted(identity[1]))
+            if table is not None:
+                column = table.columns[_unquoted(identity[2])]
+                column.given = column.fresh = True
+        elif verb not in ("GRANT", "REVOKE") and not (verb == "ALTER" and _HARMLESS.match(words)):
             self._note(command)
 
-    def _domain(self, name: str, words: str) -> None:
-        base, check, _ = words.partition("CHECK")
-        plain = re.sub(r"\s+(NOT\s+NULL|DEFAULT|CONSTRAINT)\b[\s\S]*", "", base.strip(), flags=re.IGNORECASE)
+    def _add_domain(self, name: str, words: str) -> None:
+        """Read a domain as the column that it is all of, called VALUE as in its own checks."""
         try:
-            self._domains[name] = exp.DataType.build(plain, dialect="postgres")
+            self._domains[name] = sqlglot.parse_one(f"value {words}", into=exp.ColumnDef, dialect="postgres")
         except sqlglot.ParseError:
             self.schema.notes.append(f"Domain {name}: `{words}` was not read.")
-        if check:
-            told = " ".join(words[len(base) :].split())
-            self.schema.notes.append(f"Domain {name}: its {told} is the database's alone.")
 
     def _add(self, table: Table, part: exp.Expr) -> None:
         match part:
@@ -157,7 +184,7 @@ class _Reader:
     def _add_column(self, table: Table, definition: exp.ColumnDef) -> None:
         column = self._column(definition)
         table.columns[column.name] = column
-        for wrapper in definition.args.get("constraints") or ():
+        for wrapper in (*self._of_domain(definition, column.name), *(definition.args.get("constraints") or ())):
             match constraint := wrapper.args["kind"]:
                 case exp.PrimaryKeyColumnConstraint():
                     self._set_key(table, (column.name,))
@@ -172,23 +199,37 @@ class _Reader:
                 case _:
                     pass
 
+    def _of_domain(self, definition: exp.ColumnDef, column: str) -> list[exp.Expr]:
+        """What the column's domain, and the domain of that, say of it."""
+        domain = self._domains.get(_own_type(definition))
+        if domain is None:
+            return []
+
+        def name(node: exp.Expr) -> exp.Expr:
+            is_value = isinstance(node, exp.Column) and node.name.lower() == "value"
+            return exp.column(exp.to_identifier(column, quoted=True)) if is_value else node
+
+        constraints: list[exp.Expr] = domain.args.get("constraints") or []
+        return [*self._of_domain(domain, column), *(each.transform(name) for each in constraints)]
+
     def _column(self, definition: exp.ColumnDef) -> Column:
-        name, kind = _name(definition), definition.args.get("kind")
+        name, kind, own = _name(definition), definition.args.get("kind"), _own_type(definition)
         declared = kind.sql(dialect="postgres").lower() if kind is not None else ""
+        if own in self._domains:
+            return replace(self._column(self._domains[own]), name=name, declared=declared)
         column = Column(name, "other", declared)
         if not isinstance(kind, exp.DataType):
             return column
-        own = _name(kind.args["kind"]) if kind.this == exp.DType.USERDEFINED and kind.args.get("kind") else ""
         if own in self._enums:
             column.type, column.allowed = "text", self._enums[own]
             return column
-        kind = self._domains.get(own, kind)
         column.type = "text" if own == "citext" else _type(kind)
         sizes = [int(size.name) for size in kind.expressions if size.name.isdigit()]
         if column.type == "text":
             column.length = sizes[0] if sizes else (1 if kind.this == exp.DType.CHAR else None)
         elif column.type == "integer":
-            column.high, column.given = _LARGEST.get(kind.this, 2**53), kind.this in _SERIAL
+            column.high = _LARGEST.get(kind.this, 2**53)
+            column.given = column.fresh = kind.this in _SERIAL
         elif column.type == "number" and sizes:
             column.places = sizes[1] if len(sizes) > 1 else 0
             column.high = float(10 ** (sizes[0] - column.places)) - 10.0**-column.places
@@ -198,8 +239,8 @@ class _Reader:
         target = reference.this
         others = _names(target.expressions) if isinstance(target, exp.Schema) else ()
         name = _name(target.this if isinstance(target, exp.Schema) else target)
-        options: list[str] = reference.args.get("options") or []
-        table.foreign_keys.append(ForeignKey(columns, name, others, "DEFERRABLE" in options))
+        _ = [table.columns[column] for column in columns]  # KeyError
+        table.foreign_keys.append(ForeignKey(columns, name, others))
 
     def _set_key(self, table: Table, columns: tuple[str, ...]) -> None:
         table.primary_key = columns
@@ -218,8 +259,8 @@ class _Reader:
                 for constraint in action.expressions:
                     self._add(table, constraint)
             case exp.AlterColumn() if (column := table.columns.get(_name(action))) is not None:
-                if action.args.get("default") is not None:
-                    column.given = True
+                if (default := action.args.get("default")) is not None:
+                    _set_default(column, default)
                 elif (allow_null := action.args.get("allow_null")) is not None:
                     column.nullable = bool(allow_null)
                 else:
@@ -239,10 +280,11 @@ def _describe(column: Column, constraint: exp.Expr) -> bool:
         case exp.NotNullColumnConstraint():
             column.nullable = bool(constraint.args.get("allow_null"))
         case exp.DefaultColumnConstraint():
-            column.given = True
+            _set_default(column, constraint.this)
         case exp.GeneratedAsIdentityColumnConstraint():
             column.given, column.computed = True, bool(constraint.args.get("expression"))
-            column.nullable = False
+            column.fresh = not column.computed
+            column.nullable = column.nullable and column.computed
         case exp.ComputedColumnConstraint():
             column.given = column.computed = True
         case exp.CollateColumnConstraint() | exp.CommentColumnConstraint():
@@ -250,6 +292,18 @@ def _describe(column: Column, constraint: exp.Expr) -> bool:
         case _:
             return False
     return True
+
+
+def _set_default(column: Column, value: exp.Expr) -> None:
+    column.given = not isinstance(value, exp.Null)
+    column.fresh = bool(_FRESH.search(value.sql(dialect="postgres")))
+
+
+def _own_type(definition: exp.ColumnDef) -> str:
+    """The name of a type that the schema makes itself; "" for those of PostgreSQL."""
+    kind = definition.args.get("kind")
+    own = isinstance(kind, exp.DataType) and kind.this == exp.DType.USERDEFINED and kind.args.get("kind")
+    return _name(own) if isinstance(own, exp.Expr) else ""
 
 
 def _type(kind: exp.DataType) -> Type:
@@ -263,7 +317,7 @@ def _name(node: exp.Expr) -> str:
     """An identifier as PostgreSQL reads it: unquoted ones in lower case. A schema prefix is dropped."""
     inner: exp.Expr | None = node
     while isinstance(inner, exp.Expr) and not isinstance(inner, exp.Identifier):
-        inner = inner.args.get("this")
+        inner = inner.args.get("expression" if isinstance(inner, exp.Dot) else "this")
     if not isinstance(inner, exp.Identifier):
         return str(inner or "").lower()
     name: str = inner.name
@@ -272,3 +326,8 @@ def _name(node: exp.Expr) -> str:
 
 def _names(nodes: Iterable[exp.Expr]) -> tuple[str, ...]:
     return tuple(map(_name, nodes))
+
+
+def _unquoted(name: str) -> str:
+    """The name that a word of a statement stands for."""
+    return name.strip('"') if name.startswith('"') else name.lower()

@@ -5,14 +5,15 @@ from typing import Literal, TypeAlias
 
 __all__ = ["Column", "ForeignKey", "Order", "Schema", "Table", "Type"]
 
-Type: TypeAlias = Literal["text", "integer", "number", "boolean", "date", "timestamp", "uuid", "other"]
+Type: TypeAlias = Literal["text", "integer", "number", "boolean", "date", "timestamp", "uuid", "json", "array", "other"]
 
 
 @dataclass
 class Column:
-    """A column. `given`: the database makes a value where none comes; `computed`: it allows no other.
+    """A column, and what its rows must keep.
 
-    `length` is the longest text, `low` to `high` the range of numbers (both included), `places` the decimal places,
+    `given`: the database makes a value where none comes; `fresh`: one that no two rows share; `computed`: it allows no
+    other. `length` is the longest text, `low` to `high` the range of numbers (both included), `places` the decimals,
     `allowed` the only texts, `likes` patterns of LIKE that a text matches. None where the DDL does not say. `unsure`: a
     CHECK that was not understood names it.
     """
@@ -22,6 +23,7 @@ class Column:
     declared: str
     nullable: bool = True
     given: bool = False
+    fresh: bool = False
     computed: bool = False
     length: int | None = None
     low: float | None = None
@@ -34,12 +36,11 @@ class Column:
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """Columns that point at columns of a row of another table (or of the same); no `others`: at its primary key."""
+    """Columns that point at columns of a row of another table (or of the same): `others`, in the same order."""
 
     columns: tuple[str, ...]
     table: str
     others: tuple[str, ...]
-    deferrable: bool
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """A drafted pack as files: a distribution with its scenario, its tests, and a README that tells what it cannot do."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from atdm_ddl.draft import RUN_COLUMN, Draft, EntityDraft, local, slug
+from atdm_ddl.draft import Draft, EntityDraft
+from atdm_ddl.keys import RUN_COLUMN, pointed_at
 from atdm_ddl.meaning import POOLS, literal
-from atdm_ddl.schema import Order
+from atdm_ddl.names import local, slug, spoken
+from atdm_ddl.schema import ForeignKey, Order
 
 __all__ = ["pack_files", "write_pack"]
 
@@ -51,14 +54,12 @@ A pack for ATDM, written by `atdm pack new` from a schema of {tables} tables. It
     atdm request one_of_each --domain {name}
 
 Where it says `FAKE_Amber`, say what your tests need; give the situations of your domain names under `scenarios/`.
-`atdm pack check {name} --ddl schema.sql` tells what has changed in the schema since.
+`atdm pack check {name}` with `--ddl FILE` or `--database URL` tells what has changed in the schema since.
 
 ## What it cannot honour
 
 {notes}
 """
-
-
 NO_RULES = "VALIDATORS: tuple[Validator, ...] = ()\n"
 PACK = '''\
 """The pack: its parts put together and checked."""
@@ -110,6 +111,15 @@ def {name}(row: Table) -> Mask:
 '''
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A validator: its name, its line in the tuple of them, and its function where it has one of its own."""
+
+    name: str
+    line: str
+    function: str = ""
+
+
 def write_pack(draft: Draft, name: str, folder: Path) -> list[Path]:
     """Write the pack into a folder, and return its files. `FileExistsError` where the folder holds something."""
     if folder.exists() and any(folder.iterdir()):
@@ -126,6 +136,7 @@ def write_pack(draft: Draft, name: str, folder: Path) -> list[Path]:
 def pack_files(draft: Draft, name: str) -> dict[str, str]:
     """The text of each file, by its path in the distribution."""
     module = f"atdm_{name}"
+    rules = [rule for entity in draft.entities for rule in _rules(entity)]
     words = {"name": name, "module": module, "title": name.title().replace("_", "")}
     notes = "\n".join(_bullet(note) for note in dict.fromkeys(draft.notes)) or "Nothing that the DDL says."
     init = f'"""The {name} pack."""\n\nfrom {module}.pack import PACK\n\n__all__ = ["PACK"]\n'
@@ -135,9 +146,9 @@ def pack_files(draft: Draft, name: str) -> dict[str, str]:
         f"src/{module}/__init__.py": init,
         f"src/{module}/entities.py": _entities(draft),
         f"src/{module}/generators.py": _generators(draft),
-        f"src/{module}/validators.py": _validators(draft),
+        f"src/{module}/validators.py": _validators(rules),
         f"src/{module}/pack.py": _pack(draft, name, module),
-        f"src/{module}/scenarios/one_of_each.yaml": _scenario(draft),
+        f"src/{module}/scenarios/one_of_each.yaml": _scenario(draft, rules),
         f"tests/test_{name}.py": TEST.format(**words),
     }
 
@@ -184,7 +195,7 @@ def _generator(entity: EntityDraft) -> str:
         f"@generator({literal(entity.table.name)})",
         f"def generate_{entity.slug}(draw: Draw) -> Mapping[str, Any]:",
     ]
-    lines += [f'    """A row of {entity.table.name}."""']
+    lines += [f'    """A row of {spoken(entity.table.name)}."""']
     early = dict.fromkeys(order.early for order in entity.orders)
     early_first = sorted(early, key=lambda name: _depth(entity, name))
     lines += [_fit(f"    {local(name)} = {entity.values[name].code}") for name in early_first]
@@ -200,41 +211,40 @@ def _depth(entity: EntityDraft, column: str) -> int:
     return 0 if early is None else 1 + _depth(entity, early)
 
 
-def _validators(draft: Draft) -> str:
-    rules: list[str] = []
-    functions: list[str] = []
-    for entity in draft.entities:
-        for column, parent in entity.parents.items():
-            rule = f"relational.{entity.slug}_{slug(column)}_exists"
-            words = {"over": entity.table.name, "column": column, "entity": parent}
-            told = ", ".join(f"{key}={literal(word)}" for key, word in words.items())
-            rules.append(_fit(f"    references({literal(rule)}, {told}),") + "\n")
-        for column, key in entity.composites:
-            name = f"{entity.slug}_{slug(column)}_belongs_to_{slug(key.table)}"
-            functions.append(_beside(entity, name, column, key.table, key.others[key.columns.index(column)]))
-            rules.append(f"    {name},\n")
-        for order in entity.orders:
-            name = f"{entity.slug}_{slug(order.late)}_after_{slug(order.early)}"
-            functions.append(_after(entity, name, order))
-            rules.append(f"    {name},\n")
+def _validators(rules: list[Rule]) -> str:
+    functions = [rule.function for rule in rules if rule.function]
     names = ["Validator", *(["Mask", "Table", "validator"] if functions else [])]
-    names += ["references"] if any("references(" in rule for rule in rules) else []
+    names += ["references"] if len(functions) < len(rules) else []
     head = f'"""What must hold between rows, and within one."""\n\n{_import("atdm_core", names)}'
     blank = "\n\n" if functions else "\n"
-    listed = f"VALIDATORS: tuple[Validator, ...] = (\n{''.join(rules)})\n" if rules else NO_RULES
+    listed = f"VALIDATORS: tuple[Validator, ...] = (\n{''.join(rule.line for rule in rules)})\n" if rules else NO_RULES
     return f'{head}\n__all__ = ["VALIDATORS"]\n{"".join(functions)}{blank}{listed}'
 
 
-def _beside(entity: EntityDraft, name: str, column: str, parent: str, other: str) -> str:
+def _rules(entity: EntityDraft) -> Iterator[Rule]:
+    for column, parent in entity.parents.items():
+        name = f"relational.{entity.slug}_{slug(column)}_exists"
+        words = {"over": entity.table.name, "column": column, "entity": parent}
+        told = ", ".join(f"{key}={literal(word)}" for key, word in words.items())
+        yield Rule(name, _fit(f"    references({literal(name)}, {told}),") + "\n")
+    for column, key in entity.composites:
+        name = f"{entity.slug}_{slug(column)}_belongs_to_{slug(key.table)}"
+        yield Rule(f"relational.{name}", f"    {name},\n", _beside(entity, name, column, key))
+    for order in entity.orders:
+        name = f"{entity.slug}_{slug(order.late)}_after_{slug(order.early)}"
+        yield Rule(f"domain.{name}", f"    {name},\n", _after(entity, name, order))
+
+
+def _beside(entity: EntityDraft, name: str, column: str, key: ForeignKey) -> str:
     return BESIDE.format(
         name=name,
         over=literal(entity.table.name),
-        beside=literal(parent),
-        column=column,
-        told=entity.table.name,
-        parent=parent,
+        beside=literal(key.table),
+        column=spoken(column),
+        told=spoken(entity.table.name),
+        parent=spoken(key.table),
         row=literal(column),
-        other=literal(other),
+        other=literal(pointed_at(key, column)),
     )
 
 
@@ -244,8 +254,8 @@ def _after(entity: EntityDraft, name: str, order: Order) -> str:
     decorator = _fit(f"@validator({literal(f'domain.{name}')}, over={literal(table)}, shows=({shown}))")
     broken = f"row[{literal(order.late)}] {'<=' if order.strict else '<'} row[{literal(order.early)}]"
     than = "is greater than" if order.strict else "is not less than"
-    body = AFTER.format(name=name, late=order.late, told=table, than=than, early=order.early, broken=broken)
-    return f"\n\n{decorator}{body}"
+    words = {"late": spoken(order.late), "early": spoken(order.early), "told": spoken(table)}
+    return f"\n\n{decorator}{AFTER.format(name=name, than=than, broken=broken, **words)}"
 
 
 def _pack(draft: Draft, name: str, module: str) -> str:
@@ -263,15 +273,12 @@ def _pack(draft: Draft, name: str, module: str) -> str:
     return PACK.format(imports=imports, name=name, module=module, constraints=block)
 
 
-def _scenario(draft: Draft) -> str:
-    validators = [
-        line.split('"')[1] for line in _validators(draft).splitlines() if '"relational.' in line or '"domain.' in line
-    ]
+def _scenario(draft: Draft, rules: list[Rule]) -> str:
     steps = "".join(f"  - generate_{entity.slug}\n" for entity in draft.entities)
-    rules = "validators:\n" + "".join(f"  - {rule}\n" for rule in validators) if validators else "validators: []\n"
+    listed = "".join(f"\n  - {rule.name}" for rule in rules) or " []"
     return (
         "scenario_id: one_of_each\ndescription: One row of each table, each referring to the others.\n"
-        f"tags: [generated]\ngenerators:\n{steps}{rules}linked_requirement_ids: []\n"
+        f"tags: [generated]\ngenerators:\n{steps}validators:{listed}\nlinked_requirement_ids: []\n"
     )
 
 

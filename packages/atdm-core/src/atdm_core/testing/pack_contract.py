@@ -137,7 +137,9 @@ class PackContract:
 
     def _found(self, validator: str) -> Iterator[tuple[str, str, bool]]:
         for scenario_id in self.pack.scenarios:
-            for way in ways_to_break(self.pack, scenario_id, validator):
+            # A row that others refer to cannot lose its key alone.
+            found = ways_to_break(self.pack, scenario_id, validator)
+            for way in found or ways_to_break(self.pack, scenario_id, validator, alone=False):
                 plan = self.pack.plan(scenario_id, way.constraints, seed=7, as_of=AS_OF[2])
                 bundle = generate(self.pack, plan, "run")
                 bundle = set_cell(bundle, way.cell) if way.cell else bundle

@@ -33,7 +33,7 @@ class PlanCard(Struct, frozen=True):
     domain: str
     pack_version: str
     planner: str
-    seed: int
+    seed: str
     as_of: str
     steps: Sequence[str]
     constraints: Sequence[tuple[str, str, bool]]
@@ -125,8 +125,10 @@ def audit_page(trail: TrailView) -> AuditPage:
 
 
 def _loaded(trail: TrailView) -> list[tuple[str, str]]:
-    seeded = next((event.outputs for event in trail.events if event.action == "seed_completed"), {})
-    counts = {} if "records_created" in seeded else seeded.get("row_counts", {})
+    seeded = next((event.outputs for event in trail.events if event.action == "seed_completed"), None)
+    if seeded is None or "records_created" in seeded:
+        return []
+    counts: Mapping[str, int] = seeded["row_counts"]
     return [(table, f"{count:,}") for table, count in counts.items()]
 
 
@@ -139,7 +141,7 @@ def _plan(trail: TrailView) -> PlanCard | None:
         domain=plan.domain,
         pack_version=plan.pack_version,
         planner=plan.planner_mode,
-        seed=plan.seed,
+        seed=str(plan.seed) if isinstance(plan.seed, int) else f"{len(plan.seed)} draws",
         as_of=plan.as_of.isoformat(),
         steps=[_step(step) for step in plan.steps],
         constraints=[(name, excerpt(plain(value)), name in asked) for name, value in plan.constraints.items()],

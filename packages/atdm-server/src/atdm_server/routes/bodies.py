@@ -1,5 +1,6 @@
 """What the body of a request may be, and how it is read."""
 
+import json
 import math
 from typing import Final, TypeVar
 
@@ -26,13 +27,28 @@ def _number(text: str) -> int | float:
 _NUMBERS: Final = msgspec.json.Decoder(float_hook=_number)
 
 
+def _require_unique(pairs: list[tuple[str, object]]) -> None:
+    seen = set[str]()
+    for name, _ in pairs:
+        if name in seen:
+            raise InvalidRequest(f"the body cannot be read: {name[:40]!r} stands twice in one object")
+        seen.add(name)
+
+
+# The decoder above keeps the last of two values that have one name, and does not tell.
+_NAMES: Final = json.JSONDecoder(object_pairs_hook=_require_unique, parse_int=str, parse_float=str)
+
+
 def read_body(body: bytes, kind: type[_T]) -> _T:
     """The value that the body is; `InvalidRequest` names the field that is wrong.
 
     The framework's own reading would take 0 for false and "7" for 7. To JSON Schema 7.0 is an integer, so it is here.
+    A name that stands twice in an object is refused: one of the two values would be lost.
     """
     try:
-        return msgspec.convert(_NUMBERS.decode(body), kind)
+        value = _NUMBERS.decode(body)
+        _NAMES.decode(body.decode())
+        return msgspec.convert(value, kind)
     except RecursionError as error:
         raise InvalidRequest("the body is nested too deeply to be a request") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

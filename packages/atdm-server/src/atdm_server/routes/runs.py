@@ -54,6 +54,7 @@ class ExtendOutcome(msgspec.Struct, frozen=True):
         errors.RequestInProgress,
         errors.UnknownConstraint,
         errors.InvalidConstraint,
+        errors.InvalidDraws,
         errors.ValidatorRejected,
         errors.IdempotencyKeyReused,
         errors.LlmModeNotEnabled,

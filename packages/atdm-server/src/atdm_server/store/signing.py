@@ -1,6 +1,6 @@
 """Signatures of segments, with Ed25519: who can write into the store cannot make them without the key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -27,21 +27,25 @@ def load_signer(path: Path) -> Signer:
     return lambda message: key.sign(_PURPOSE + message)
 
 
-def load_verifier(path: Path) -> Callable[[bytes, bytes], bool]:
-    """Whether a signature is one of a message by the owner of the public key (PEM) in this file; `SettingsInvalid`."""
+def load_verifier(paths: Iterable[Path]) -> Callable[[bytes, bytes], bool]:
+    """Whether a signature is one of a message by the owner of a public key (PEM) in these files; `SettingsInvalid`."""
+    keys = [_load_public_key(path) for path in paths]
+    return lambda message, signature: any(_is_by(key, message, signature) for key in keys)
+
+
+def _load_public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SettingsInvalid(f"{path} has no public key in PEM: {error}") from error
     if not isinstance(key, Ed25519PublicKey):
         raise SettingsInvalid(f"{path} has a public key that is not Ed25519")
-    public = key
+    return key
 
-    def holds(message: bytes, signature: bytes) -> bool:
-        try:
-            public.verify(signature, _PURPOSE + message)
-        except InvalidSignature:
-            return False
-        return True
 
-    return holds
+def _is_by(key: Ed25519PublicKey, message: bytes, signature: bytes) -> bool:
+    try:
+        key.verify(signature, _PURPOSE + message)
+    except InvalidSignature:
+        return False
+    return True

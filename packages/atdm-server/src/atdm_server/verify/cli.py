@@ -33,7 +33,7 @@ def verify(
     run: str | None = None,
     all_: bool = False,
     checkpoint: Path | None = None,
-    public_key: Path | None = None,
+    public_key: list[Path] | None = None,
     store: str | None = None,
     output: str = "human",
 ) -> int:
@@ -50,7 +50,7 @@ def verify(
     checkpoint
         A file of `atdm checkpoint`; what it has seen must still be there.
     public_key
-        A public key in PEM; every segment of the process logs must be signed by its owner.
+        A public key in PEM, once per key; every segment of the process logs must be signed by the owner of one.
     store
         The store, as in ATDM_STORE_URL, which counts if this is not given, or else the local stack's.
     """
@@ -59,7 +59,7 @@ def verify(
             raise SettingsInvalid("--run and --all exclude one another")
         run_id = None if run is None else check_id(run)
         url = _store_url(store, os.environ)
-        report = asyncio.run(verify_store(url, run_id=run_id, checkpoint=checkpoint, public_key=public_key))
+        report = asyncio.run(verify_store(url, run_id=run_id, checkpoint=checkpoint, public_keys=public_key or ()))
         _require_objects(report)
     except AtdmError as error:
         return _refuse(error, output)

@@ -85,9 +85,9 @@ class LogChecker(Struct):
             return
         signed = signed_content(data)
         if signed is None:
-            self._tell("signature", key, "it is not signed: it was written without the key, or not by our servers")
+            self._tell("signature", key, "it is not signed: it was written without a key, or not by our servers")
         elif not self.signature(*signed):
-            self._tell("signature", key, "its signature is not one of this key: another key, or another writer")
+            self._tell("signature", key, "its signature is by none of the keys given: another key, or another writer")
 
     async def _check_head(self, store: ObjectStore, head: LogHead, why: str) -> None:
         """Whether a log has a segment, of this content, at the place where it once ended."""

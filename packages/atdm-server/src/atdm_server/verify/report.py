@@ -12,7 +12,8 @@ PROBLEMS_TOLD: Final = 10_000
 Code: TypeAlias = Literal["damaged", "broken_chain", "missing", "foreign", "contradiction", "cut_off", "signature"]
 """`damaged`: the bytes were changed. `broken_chain`: entries or segments are not those that were written one after the
 other. `missing`: an object is not there. `foreign`: an object is, and should not be. `contradiction`: two objects tell
-different stories. `cut_off`: less is there than the checkpoint saw. `signature`: a segment is not signed by the key."""
+different stories. `cut_off`: less is there than the checkpoint saw. `signature`: a segment is signed by none of the
+keys."""
 
 
 class Problem(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from atdm_core.audit import Trail
 from atdm_core.catalog import catalog_row
+from atdm_core.draw import Seed
 from atdm_core.errors import TrailBroken
 from atdm_core.run import keys_made, put_keys
 from atdm_core.values import CatalogRow, Outcome
@@ -163,8 +164,10 @@ def _is_answer_of(trail: CheckedTrail, row: CatalogRow) -> bool:
     keys: list[Any] = []
     for value in data.values():
         keys += value if isinstance(value, list) else [value]
+    plan = next(event.outputs["plan"] for event in events if event.action == "plan_resolved")
     named = (answer.test_run_id, answer.seed, answer.as_of)
-    return named == (row.test_run_id, row.seed, row.as_of) and all(key in made for key in keys if made)
+    wanted = (row.test_run_id, msgspec.convert(plan["seed"], Seed), row.as_of)
+    return named == wanted and all(key in made for key in keys if made)
 
 
 def _check_token(trail: CheckedTrail, row: CatalogRow | None, facts: Sequence[Fact]) -> None:

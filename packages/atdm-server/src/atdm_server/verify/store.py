@@ -1,7 +1,7 @@
 """The verification of a whole store, or of one run in it, on the bare objects: no server is asked."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -39,14 +39,14 @@ async def verify_store(
     *,
     run_id: str | None = None,
     checkpoint: Path | None = None,
-    public_key: Path | None = None,
+    public_keys: Sequence[Path] = (),
     collect: Callable[[Head], None] | None = None,
 ) -> Report:
     """Check everything that a store holds of trails, process logs and catalog rows, and tell all that is wrong.
 
     `store` is a URL as in ATDM_STORE_URL, or the two stores. With `run_id`, the objects of that run alone, and all
-    segments, which may speak of it. `checkpoint` is a file of `atdm checkpoint`, `public_key` one in PEM. `collect` is
-    given the heads that a checkpoint consists of.
+    segments, which may speak of it. `checkpoint` is a file of `atdm checkpoint`. With `public_keys`, files in PEM,
+    every segment must be signed by the owner of one of them. `collect` is given the heads of a checkpoint.
 
     Servers may write meanwhile. What is held in memory does not grow with trails or segments, only with the number of
     logs, and on a local disk with the number of names in one folder.
@@ -55,7 +55,7 @@ async def verify_store(
     """
     stores = open_stores(store) if isinstance(store, str) else store
     url = store if isinstance(store, str) else stores[0].url
-    verification = _Verification(stores, Report(store=url, run_id=run_id), public_key, collect or _ignored)
+    verification = _Verification(stores, Report(store=url, run_id=run_id), public_keys, collect or _ignored)
     with Facts() as facts:
         await verification.run(facts, checkpoint)
     return verification.report
@@ -65,11 +65,11 @@ class _Verification:
     """One verification on its way."""
 
     def __init__(
-        self, stores: Stores, report: Report, public_key: Path | None, collect: Callable[[Head], None]
+        self, stores: Stores, report: Report, public_keys: Sequence[Path], collect: Callable[[Head], None]
     ) -> None:
         self._audit, self._catalog = stores
         self.report = report
-        self._logs = LogChecker(report.add, load_verifier(public_key) if public_key else None)
+        self._logs = LogChecker(report.add, load_verifier(public_keys) if public_keys else None)
         self._collect = collect
 
     async def run(self, facts: Facts, checkpoint: Path | None) -> None:
