@@ -77,7 +77,7 @@ def test_objects_are_replaced_in_one_place() -> None:
         for node in ast.walk(function)
         if isinstance(node, ast.Attribute) and node.attr == "replace" and _is_store(node.value)
     ]
-    assert found == ["audit_log.py:_render_all"]
+    assert found == ["audit_log.py:_render"]
 
 
 def _is_store(node: ast.expr) -> bool:

@@ -19,7 +19,7 @@ def test_the_schema_of_the_page_becomes_a_pack_and_rows(tmp_path: Path, stack: S
         checkout(tmp_path / "atdm", "infra", "packages", "pyproject.toml", "sut", ".tools") as atdm,
     ):
         atdm.own_program()  # which `check` asks for the pack
-        atdm.replaced[ADDRESS] = f"'{dsn}'"
+        atdm.known[ADDRESS] = f"'{dsn}'"
         blocks = atdm.blocks(PAGE)
         with psycopg.connect(dsn) as database:
             database.execute(next(block.text for block in blocks if block.language == "sql").encode())

@@ -153,6 +153,22 @@ async def test_nothing_happens_before_its_time(house: House) -> None:
     await settled(other, house.only_run(), "rolled_back")
 
 
+@pytest.mark.parametrize("log_id", ["log-0", "the next log"])
+async def test_who_says_again_that_it_has_begun_is_alive(house: House, log_id: str) -> None:
+    """A run whose open mark is repeated, also in the next log of its process, is left alone as long as that goes on."""
+    other = house.neighbour()
+    await house.dies("target.seed", "after", house.ask())
+    await other.sweep()
+    (mark,) = house.out.log.noted
+    for _ in range(3):
+        house.out.seconds += GRACE - 1
+        await house.out.log.note_in(log_id, mark)
+        await other.sweep()
+    assert house.rows() == 2
+    await other.sweep(after=GRACE)
+    await settled(other, house.only_run(), "rolled_back")
+
+
 async def test_slow_owner_finds_its_run_rolled_back(house: House) -> None:
     """A process that was taken for dead while its rows were written is told so, and its rows are gone."""
     other = house.neighbour()

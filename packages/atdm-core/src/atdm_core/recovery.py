@@ -194,9 +194,12 @@ class Recovery:
             self._logs.setdefault(log_id, now)
 
     def _begin(self, work: _Unsettled) -> None:
-        """Remember the work, unless the same was begun in the same log before: to settle it once is enough."""
+        """Remember the work. Who says again that the same has begun is alive: the patience with it begins anew."""
         works = self._unsettled.setdefault(work.mark.run_id, [])
-        if not any(other.log_id == work.log_id and other.mark.state == work.mark.state for other in works):
+        same = [other for other in works if other.mark.state == work.mark.state]
+        for other in same:
+            other.since = work.since
+        if not any(other.log_id == work.log_id for other in same):  # to settle it once for each log is enough
             works.append(work)
 
     def _closed(self, mark: Mark) -> None:
