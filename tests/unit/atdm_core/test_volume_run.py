@@ -15,6 +15,7 @@ from atdm_core.errors import (
     TargetUnreachable,
     ValidatorRejected,
 )
+from atdm_core.recovery import GRACE
 from atdm_core.values import CatalogQuery
 from atdm_core.volume import Volume, shards_of
 from atdm_core.volume_arrow import ShardRows, rows_of
@@ -167,6 +168,23 @@ async def test_an_open_volume_says_that_it_is(house: House, maker: Maker) -> Non
     maker.go.set()
     assert (await followed(volumes, accepted)).status == "ready"
     assert [mark.kind for mark in house.out.log.noted][-1] == "close"
+
+
+async def test_nobody_takes_a_living_volume_for_dead(house: House, maker: Maker) -> None:
+    """A volume that takes far longer than a run may stand open is left alone as long as its process says it lives."""
+    maker.go.clear()
+    volumes = house.engine.volumes(maker, pulse=0.001)
+    accepted = await volumes.begin(asked(), ANN)
+    other = house.neighbour()
+    for _ in range(5):
+        said = len(house.out.log.noted)
+        async with asyncio.timeout(10):
+            while len(house.out.log.noted) == said:  # noqa: ASYNC110 - the pulse is what is waited for
+                await asyncio.sleep(0)
+        await other.sweep(after=0.6 * GRACE)
+    assert await other.status(accepted.test_run_id) == "open"
+    maker.go.set()
+    assert (await followed(volumes, accepted)).status == "ready"
 
 
 async def test_others_settle_what_a_dead_process_left(house: House, maker: Maker) -> None:
