@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +19,8 @@ Answer: TypeAlias = tuple[str, int, str]
 Provocation: TypeAlias = Callable[[World], Awaitable[httpx2.Response]]
 
 REQUEST: Final = "POST /test-data/requests"
+VOLUME: Final = "POST /test-data/volumes"
+EVENTS: Final = "GET /test-data/volumes/{run_id}/events"
 RESET: Final = "POST /test-data/runs/{run_id}/reset"
 EXTEND: Final = "POST /test-data/runs/{run_id}/extend"
 RESET_ALL: Final = "POST /test-data/reset/all"
@@ -30,6 +32,7 @@ RUNS: Final = "GET /catalog/runs"
 DIGEST: Final = "GET /test-data/digest"
 TRAIL: Final = "GET /audit/runs/{run_id}"
 
+A_VOLUME: Final = {"domain": "healthcare", "mix": {"active_member_clean": 1}, "count": 2}
 CONFIRMED: Final = {"x-confirm": "yes"}
 JSON: Final = {"content-type": "application/json"}
 
@@ -55,7 +58,7 @@ async def send(client: httpx2.AsyncClient, operation: str, **options: Any) -> ht
 
 # What follows from a route's having a guard, a body, or parameters.
 
-for guarded in (REQUEST, RESET, EXTEND, RESET_ALL, SNAPSHOT, RESTORE):
+for guarded in (REQUEST, VOLUME, RESET, EXTEND, RESET_ALL, SNAPSHOT, RESTORE):
 
     @provokes(guarded, 401, "AUTH_REQUIRED")
     async def _(world: World, operation: str = guarded) -> httpx2.Response:
@@ -75,7 +78,7 @@ for guarded in (REQUEST, RESET, EXTEND, RESET_ALL, SNAPSHOT, RESTORE):
         return second
 
 
-for reading in (REQUEST, RESET, EXTEND, SNAPSHOT, RESTORE):
+for reading in (REQUEST, VOLUME, RESET, EXTEND, SNAPSHOT, RESTORE):
 
     @provokes(reading, 400, "INVALID_REQUEST")
     async def _(world: World, operation: str = reading) -> httpx2.Response:
@@ -100,9 +103,11 @@ async def _(world: World) -> httpx2.Response:
     return await send(world.near, RUNS, params={"status": "happy"})
 
 
-@provokes(TRAIL, 400, "INVALID_REQUEST")
-async def _(world: World) -> httpx2.Response:
-    return await world.near.get("/audit/runs/.hidden")
+for named in (TRAIL, EVENTS):
+
+    @provokes(named, 400, "INVALID_REQUEST")
+    async def _(world: World, operation: str = named) -> httpx2.Response:
+        return await world.near.get(operation.partition(" ")[2].format(run_id=".hidden"))
 
 
 # A store that is away. What needs a run or a baseline has one from before.
@@ -116,6 +121,8 @@ async def without_store(world: World, operation: str, **options: Any) -> httpx2.
 
 for stored, options in {
     REQUEST: {"json": SEEDED},
+    VOLUME: {"json": A_VOLUME},
+    EVENTS: {},
     RESET: {"json": {"cleanup_token": "x"}},
     EXTEND: {"json": {"cleanup_token": "x", "ttl_seconds": 60}},
     RESET_ALL: {"headers": CONFIRMED},
@@ -153,7 +160,7 @@ for working, refusal in {
 }.items():
     provokes(working, 502, refusal)(partial(with_target, mode="error", operation=working))
 
-for working in (REQUEST, RESET, EXTEND):
+for working in (REQUEST, EXTEND):
     provokes(working, 504, "DEADLINE_EXCEEDED")(partial(with_target, mode="hang", operation=working, busy=True))
 
 for working in (REQUEST, RESET, EXTEND, RESET_ALL, SNAPSHOT, RESTORE, DIGEST):
@@ -198,6 +205,33 @@ async def _(world: World) -> httpx2.Response:
 @provokes(REQUEST, 501, "LLM_MODE_NOT_ENABLED")
 async def _(world: World) -> httpx2.Response:
     return await send(world.talking, REQUEST, json=SEEDED)
+
+
+# Volumes.
+
+for code, body in (
+    ("SCENARIO_NOT_FOUND", {**A_VOLUME, "mix": {"nine": 1}}),
+    ("DOMAIN_NOT_FOUND", {**A_VOLUME, "domain": "toys"}),
+):
+
+    @provokes(VOLUME, 404, code)
+    async def _(world: World, body: dict[str, Any] = body) -> httpx2.Response:
+        return await send(world.near, VOLUME, json=body)
+
+
+@provokes(VOLUME, 504, "DEADLINE_EXCEEDED")
+async def _(world: World) -> httpx2.Response:
+    async def endless() -> AsyncGenerator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    return await send(world.busy, VOLUME, content=endless(), headers=JSON)
+
+
+@provokes(EVENTS, 404, "RUN_NOT_FOUND")
+async def _(world: World) -> httpx2.Response:
+    run_id, _ = await world.a_run()  # which is no volume
+    return await world.near.get(f"/test-data/volumes/{run_id}/events")
 
 
 # Runs, trails and the whole database.
@@ -312,6 +346,17 @@ for plain in (
 async def _(world: World) -> httpx2.Response:
     whole = {"return_playwright_fixture": True, "return_pytest_fixture": True, "return_records": True}
     return await send(world.near, REQUEST, json={**SEEDED, "delivery": whole, "ttl_seconds": 60})
+
+
+@provokes(VOLUME, 202)
+async def _(world: World) -> httpx2.Response:
+    return await send(world.near, VOLUME, json=A_VOLUME)
+
+
+@provokes(EVENTS, 200)
+async def _(world: World) -> httpx2.Response:
+    begun = (await send(world.near, VOLUME, json=A_VOLUME)).json()
+    return await world.near.get(begun["events"])
 
 
 @provokes(RESET, 200)

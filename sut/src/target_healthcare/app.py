@@ -21,6 +21,7 @@ from target_healthcare.ledger import Ledger
 from target_healthcare.responses import handle_errors
 from target_healthcare.routes import database_routes, docs_config, health, internal_routes, openapi_json, read_routes
 from target_healthcare.settings import Settings
+from target_healthcare.volume import Volumes
 
 BODY_LIMIT: Final = 256 * 1024
 """Bytes of a request body, except where a route says otherwise."""
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     pool = create_pool(settings)
     ledger = Ledger(pool, schema)
     database = Database(settings.database_url, schema)
+    volumes = Volumes(settings.database_url, schema)
     internal: list[ControllerRouterHandler] = [*internal_routes, *database_routes]
     public: list[ControllerRouterHandler] = [health, openapi_json, *read_routes(schema)]
     if schema.by_name.keys() >= healthcare.TABLES:
@@ -56,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={
             "ledger": Provide(lambda: ledger, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
+            "volumes": Provide(lambda: volumes, sync_to_thread=False),
         },
         exception_handlers=handle_errors(pool),
         lifespan=[lambda _: _serving(pool)],

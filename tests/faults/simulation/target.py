@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 import pyarrow as pa
 
-from atdm_core.protocols import Export
+from atdm_core.protocols import Export, Load
 from atdm_core.testing import MemoryBaselines, MemoryTarget
 from atdm_core.testing.memory_target import one_by_one
 from atdm_core.values import Bundle, Deletion, Manifest, SeedReceipt, TableDigest
@@ -53,6 +53,10 @@ class TargetLink:
 
         self._promises.seed_sent(bundle.run_id)
         return await self._write(f"seed {bundle.run_id}", seed)
+
+    async def load(self, load: Load, ttl_seconds: int | None) -> SeedReceipt:
+        """See `Target.load`. No client of the simulation asks for a volume."""
+        raise NotImplementedError
 
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""

@@ -70,6 +70,7 @@ class FakeApi:
 
     `answers` overrides a route, by (method, start of path), with (status, body). The next `to_lose` answers are lost:
     what was asked is carried out, then the connection ends. `in_progress` times a key's owner is said to be at work.
+    Volumes fail where `fails` says so, and the next word about one breaks off where `breaks_off` does.
     """
 
     token: str = "fake-api-token"
@@ -85,6 +86,8 @@ class FakeApi:
     runs: int = 0
     to_lose: int = 0
     in_progress: int = 0
+    breaks_off: bool = False
+    fails: bool = False
 
     def answer(self, exchange: Exchange) -> tuple[int, object]:  # noqa: C901, PLR0911, PLR0912 - one line for each route
         """Status and body for one request: an override where there is one, the contract's otherwise."""
@@ -100,6 +103,10 @@ class FakeApi:
                 return self._reset(run_id, str(exchange.body["cleanup_token"]))
             case "POST", ["test-data", "runs", run_id, "extend"] if run_id in self.live:
                 return 200, {"run_id": run_id, "expires_at": f"in {exchange.body['ttl_seconds']} s"}
+            case "POST", ["test-data", "volumes"]:
+                return 202, self._begin(exchange.body)
+            case "GET", ["test-data", "volumes", run_id, "events"] if run_id in self.live:
+                return 200, self._tell(run_id)
             case "GET", ["test-data", "digest"]:
                 return 200, {"tables": self.digests}
             case "POST", ["test-data", "reset", "all"] if exchange.headers.get("x-confirm") == "yes":
@@ -159,6 +166,32 @@ class FakeApi:
         if delivery.get("return_records"):
             answer["records"] = {"member": [{"member_id": f"m-{run_id}", "plan_id": None}]}
         return 200, answer
+
+    def _begin(self, wish: dict[str, object]) -> dict[str, object]:
+        self.runs += 1
+        run_id = f"01FAKE{self.runs:020d}"
+        self.live[run_id] = "seeded"
+        cleanup = {"cleanup_token": f"token-{run_id}", "endpoint": f"/test-data/runs/{run_id}/reset"}
+        return {
+            "request_id": f"tdr_{run_id}",
+            "test_run_id": run_id,
+            "status": "open",
+            "count": wish["count"],
+            "seed": wish.get("seed", 4711),
+            "as_of": wish.get("as_of", "2026-02-28"),
+            "events": f"/test-data/volumes/{run_id}/events",
+            "cleanup": {**cleanup, "expires_at": None},
+        }
+
+    def _tell(self, run_id: str) -> str:
+        """Two words about a volume, the second its last; the first time only one, where `breaks_off` says so."""
+        going = {"test_run_id": run_id, "status": "open", "bundles": 3, "rows": 15, "rows_per_second": 30.0}
+        end = {**going, "status": "ready", "bundles": 6, "rows": 30, "row_counts": {"member": 30}, "digest": "d" * 64}
+        failure = {"code": "SEED_FAILED", "message": "the target refused", "details": {"table": "member"}}
+        failed = {**going, "status": "rolled_back", "error": failure}
+        words = [("progress", going), ("failed", failed) if self.fails else ("ready", end)]
+        told, self.breaks_off = words[: 1 if self.breaks_off else 2], False
+        return "".join(f"event: {name}\r\ndata: {json.dumps(word)}\r\n\r\n" for name, word in told)
 
     def _reset(self, run_id: str, token: str) -> tuple[int, object]:
         if run_id not in self.live:

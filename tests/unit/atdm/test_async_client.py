@@ -22,8 +22,13 @@ def test_both_clients_offer_the_same() -> None:
 
     assert list(blocking) == list(awaited)
     for name, method in blocking.items():
-        assert inspect.signature(method) == inspect.signature(awaited[name]), name
-        assert inspect.iscoroutinefunction(awaited[name]), name
+        one, other = inspect.signature(method), inspect.signature(awaited[name])
+        assert one.parameters == other.parameters, name
+        if inspect.isgeneratorfunction(method):
+            assert inspect.isasyncgenfunction(awaited[name]), name
+        else:
+            assert one == other, name
+            assert inspect.iscoroutinefunction(awaited[name]), name
 
 
 async def test_a_scenario_is_seeded_read_and_reset(api: FakeApi) -> None:
@@ -70,3 +75,17 @@ async def test_errors_and_repetition_are_those_of_the_blocking_client(api: FakeA
     async with AsyncAtdmClient("http://127.0.0.1:1") as client:
         with pytest.raises(AtdmUnreachable, match="cannot reach ATDM"):
             _ = await client.get_scenarios()
+
+
+async def test_a_volume_is_followed(api: FakeApi) -> None:
+    """A volume is begun and told of until it is there, also when the telling breaks off in between."""
+    api.breaks_off = True
+    async with AsyncAtdmClient(api.url, api.token) as client:
+        volume = await client.create_volume("healthcare", {"active_member_clean": 1}, 6, ttl_seconds=60)
+        words = [word async for word in client.follow_volume(volume["test_run_id"])]
+        assert [word["status"] for word in words] == ["open", "open", "ready"]
+        api.fails = True
+        with pytest.raises(AtdmClientError, match="SEED_FAILED: the target refused"):
+            _ = [word async for word in client.follow_volume(volume["test_run_id"])]
+        with pytest.raises(AtdmClientError, match="RUN_NOT_FOUND"):
+            _ = [word async for word in client.follow_volume("nobody")]

@@ -70,6 +70,27 @@ def test_concat_of_different_forms_loses_no_row(first: Column, second: Column) -
     assert values(concat([second, first])) == values(second) + values(first)
 
 
+def test_concat_of_texts_of_several_pools() -> None:
+    """Texts of several pools become texts of one, which has every entry once, nulls too."""
+    first, second = Pool(("a", "b", None)), Pool((None, "c", "a"))
+    columns = [Coded(np.arange(12) % 3, pool) for pool in (first, second, first)]
+    whole = concat(columns)
+    assert isinstance(whole, Coded)
+    assert values(whole) == [value for column in columns for value in values(column)]
+    assert whole.pool.values == ("a", "b", None, "c")
+    assert whole.isin("a").sum() == 12
+
+
+def test_concat_of_joined_texts() -> None:
+    """Joined texts of one form stay joined; where the literals differ they are put together."""
+    same = [Joined.format("{}-{}", np.array([number]), constant("x", 1)) for number in (1, 2)]
+    whole = concat(same)
+    assert isinstance(whole, Joined)
+    assert values(whole) == ["1-x", "2-x"]
+    other = Joined.format("{}+{}", np.array([3]), constant("x", 1))
+    assert values(concat([*same, other])) == ["1-x", "2-x", "3+x"]
+
+
 def test_concat_of_keys_of_two_stems() -> None:
     """Keys of two stems put together keep their texts."""
     assert values(concat([Keys("a", np.array([0, 1])), Keys("b", np.array([0]))])) == ["a", "a-1", "b"]

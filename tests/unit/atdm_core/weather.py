@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from atdm_core import Bundle
 from atdm_core.audit import Mark, Part, Trail
-from atdm_core.protocols import LogNews
+from atdm_core.protocols import Load, LogNews
 from atdm_core.testing import MemoryCatalog, MemoryClaims, MemoryLog, MemoryTarget
 from atdm_core.values import CatalogQuery, CatalogRow, Claim, Deletion, SeedReceipt
 
@@ -139,6 +139,10 @@ class WeatheredTarget:
     async def seed(self, bundle: Bundle, ttl_seconds: int | None) -> SeedReceipt:
         """See `Target.seed`."""
         return await self._weather.carry("target.seed", lambda: self._target.seed(bundle, ttl_seconds))
+
+    async def load(self, load: Load, ttl_seconds: int | None) -> SeedReceipt:
+        """See `Target.load`."""
+        return await self._weather.carry("target.load", lambda: self._target.load(load, ttl_seconds))
 
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""

@@ -3,20 +3,23 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import pyarrow as pa
 import pytest
 
 from atdm_core import Bundle, generate
 from atdm_core.errors import ResetFailed, RunGone, SeedFailed, SnapshotFailed, TargetError, TargetUnreachable
+from atdm_core.protocols import Load
 from atdm_core.values import Residue, TableDigest
 from atdm_healthcare import PACK
 from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
 from tests.unit.atdm_healthcare.plans import make_plan
-from tests.unit.atdm_server.tiny_server import TinyServer, closed_port, http, tiny_server
+from tests.unit.atdm_server.tiny_server import Seen, TinyServer, closed_port, http, tiny_server
+from tests.unit.target_healthcare.exports import read_frames
 
 TIMEOUT = 0.3  # seconds
 TOKEN = "the-target-token-of-this-test"
@@ -279,3 +282,39 @@ async def test_the_token_stands_in_no_error(server: TinyServer, target: HttpTarg
     with pytest.raises(SeedFailed) as refusal:
         await target.seed(a_bundle(), None)
     assert TOKEN not in repr(refusal.value.__dict__)
+
+
+async def test_a_deletion_is_waited_for_while_the_target_is_well(server: TinyServer, target: HttpTarget) -> None:
+    """A delete that takes longer than an answer may is waited for as long as the target's health answers."""
+
+    def answer(seen: Seen) -> bytes | None:
+        checks = sum(each.path == "/health" for each in server.seen)
+        if seen.path == "/health":
+            return http(200, {}) if checks < 3 else None
+        return None
+
+    server.answer = answer
+    with pytest.raises(TargetUnreachable, match=r"did not answer in 0\.3 s"):
+        await asyncio.wait_for(target.delete("run"), 5)
+    assert [seen.path for seen in server.seen] == ["/internal/runs/run", "/health", "/health", "/health"]
+
+
+async def test_a_load_is_sent_as_frames(server: TinyServer, target: HttpTarget) -> None:
+    """The batches of a load go out one after the other, under its digest and time; a refusal is a failed seed."""
+
+    async def batches() -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+        for key in ("a", "b"):
+            yield "plan", pa.RecordBatch.from_pylist([{"plan_id": key}])
+
+    def load() -> Load:
+        return Load(run_id="run", sha256="0" * 64, entities={}, batches=batches())
+
+    server.answer = lambda _: http(201, {**SEEDED, "row_counts": {"plan": 2}})
+    assert (await target.load(load(), 60)).row_counts == {"plan": 2}
+    (seen,) = server.seen
+    assert (seen.method, seen.path) == ("PUT", f"/internal/runs/run/rows?bundle_sha={'0' * 64}&ttl_seconds=60")
+    kinds = [frame["kind"] for frame, _ in read_frames(seen.body)]
+    assert kinds == ["batch", "batch", "done"]
+    server.answer = lambda _: http(422, {"error": {"code": "UNKNOWN_TABLE", "message": "no plan", "details": {}}})
+    with pytest.raises(SeedFailed, match="no plan"):
+        await target.load(load(), None)

@@ -12,7 +12,12 @@ from litestar.types import Receive, Scope, Send
 from atdm_server.load_limit import LoadLimit
 
 REQUESTS = "/test-data/requests"
-LONG = ["/test-data/baseline/snapshot", "/test-data/baseline/restore", "/test-data/reset/all"]
+LONG = [
+    "/test-data/baseline/snapshot",
+    "/test-data/baseline/restore",
+    "/test-data/reset/all",
+    "/test-data/runs/x/reset",
+]
 PATIENT = 5.0  # seconds
 
 
@@ -84,7 +89,7 @@ async def test_reads_are_never_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [REQUESTS, f"/{REQUESTS}", f"{REQUESTS}/", "/test-data/runs/x/reset", "/nowhere", f"{LONG[0]}/"]
+    "path", [REQUESTS, f"/{REQUESTS}", f"{REQUESTS}/", "/test-data/runs/x/extend", "/nowhere", f"{LONG[0]}/"]
 )
 async def test_what_takes_too_long_is_cancelled(path: str) -> None:
     """A request that is not done in time is cancelled, which undoes it, and told so, however its path is spelled."""

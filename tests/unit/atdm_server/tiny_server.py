@@ -58,7 +58,17 @@ class TinyServer:
             return None
         method, path, _ = head[0].split(" ")
         headers = {n.lower(): v for n, v in (line.split(": ", 1) for line in head[1:] if line)}
+        if headers.get("transfer-encoding") == "chunked":
+            return Seen(method, path, headers, await self._read_chunks(reader))
         return Seen(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))
+
+    async def _read_chunks(self, reader: asyncio.StreamReader) -> bytes:
+        body = b""
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            body += await reader.readexactly(size)
+            await reader.readexactly(2)
+        await reader.readexactly(2)
+        return body
 
     async def _write(self, writer: asyncio.StreamWriter, answer: bytes | None) -> None:
         if answer is None:

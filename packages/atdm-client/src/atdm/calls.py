@@ -23,6 +23,8 @@ from atdm.contract import (
     ScenarioAnswer,
     ScenarioCatalog,
     SnapshotAnswer,
+    VolumeAnswer,
+    VolumeProgress,
 )
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "baseline_list",
     "baseline_restore",
     "baseline_snapshot",
+    "create_volume",
     "extend_run",
+    "follow_volume",
     "get_audit",
     "get_digest",
     "get_scenarios",
@@ -45,7 +49,7 @@ Answer_co = TypeVar("Answer_co", covariant=True)
 
 # A request seeds the target before it answers; the server's own bound on a slow target is well below this.
 ANSWER_SECONDS = 60.0
-# Copying a whole database may take minutes.
+# Copying a whole database, or deleting a run of millions of rows, may take minutes.
 LONG_ANSWER_SECONDS = 900.0
 
 
@@ -91,10 +95,32 @@ def request_scenario(scenario: str, **options: Unpack[RequestOptions]) -> Call[S
     )
 
 
+def create_volume(
+    domain: str,
+    mix: Mapping[str, int],
+    count: int,
+    *,
+    seed: int | None = None,
+    as_of: date | str | None = None,
+    ttl_seconds: int | None = None,
+) -> Call[VolumeAnswer]:
+    """Begin a volume. Not repeatable: sent twice, it is two volumes."""
+    day = as_of.isoformat() if isinstance(as_of, date) else as_of
+    wishes = _given({"seed": seed, "as_of": day, "ttl_seconds": ttl_seconds})
+    return Call("POST", "/test-data/volumes", body={"domain": domain, "mix": dict(mix), "count": count, **wishes})
+
+
+def follow_volume(run_id: str) -> Call[VolumeProgress]:
+    """How far a volume has come, as a stream of events."""
+    path = f"/test-data/volumes/{quote(run_id, safe='')}/events"
+    return Call("GET", path, headers={"Accept": "text/event-stream"}, repeatable=True)
+
+
 def reset_run(run_id: str, token: str) -> Call[ResetAnswer]:
     """Remove the rows of one run."""
     path = f"/test-data/runs/{quote(run_id, safe='')}/reset"
-    return Call("POST", path, body={"cleanup_token": token}, repeatable=True)
+    body = {"cleanup_token": token}
+    return Call("POST", path, body=body, seconds=LONG_ANSWER_SECONDS, repeatable=True)
 
 
 def extend_run(run_id: str, token: str, ttl_seconds: int) -> Call[ExtendAnswer]:

@@ -20,6 +20,7 @@ from atdm.client import AtdmClient
 from atdm.commands import OutputFormat, Session, run_commands, target_commands
 from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnreachable
 from atdm.other_commands import add_commands_of_others
+from atdm.volume_command import volume
 
 __all__ = ["app", "main"]
 
@@ -61,6 +62,13 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     print(app.meta.generate_completion(shell=shell))
 
 
+app.command(
+    volume,
+    help_epilogue=(
+        "Example:  atdm volume healthcare --mix active_member_clean=70,claim_denial_active_member=30 "
+        "--count 1000 --to target"
+    ),
+)
 _commands_of_others = add_commands_of_others(app)
 
 

@@ -11,7 +11,8 @@ with AtdmClient() as client:
 import asyncio
 import copy
 import time
-from datetime import datetime
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import date, datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -32,9 +33,12 @@ from atdm.contract import (
     ScenarioAnswer,
     ScenarioCatalog,
     SnapshotAnswer,
+    VolumeAnswer,
+    VolumeProgress,
 )
 from atdm.errors import AtdmClientError
-from atdm.exchange import Patience, connection, lost, read_answer, to_request
+from atdm.exchange import Patience, connection, cut_off, lost, read_answer, to_request
+from atdm.progress import read_word
 from atdm.settings import Settings, read_settings
 
 __all__ = ["AsyncAtdmClient", "AtdmClient"]
@@ -93,6 +97,42 @@ class AtdmClient(_Addressed):
         call has a key of its own, so that a lost answer can be asked for again.
         """
         return self._send(calls.request_scenario(scenario, **options))
+
+    def create_volume(
+        self,
+        domain: str,
+        mix: Mapping[str, int],
+        count: int,
+        *,
+        seed: int | None = None,
+        as_of: date | str | None = None,
+        ttl_seconds: int | None = None,
+    ) -> VolumeAnswer:
+        """Have `count` bundles written into the target as one run: of each scenario in `mix` its share, by weight.
+
+        Answered when the run is begun; `follow_volume` tells when the rows are there. Call it once: a second call is
+        a second volume. While the server is busy with another, it is asked again for as long as the timeout says.
+        """
+        call = calls.create_volume(domain, mix, count, seed=seed, as_of=as_of, ttl_seconds=ttl_seconds)
+        return self._send(call)
+
+    def follow_volume(self, run_id: str) -> Iterator[VolumeProgress]:
+        """How far a volume has come, about twice a second, and at last what came of it.
+
+        Raises AtdmClientError where the volume has failed: nothing of it is in the target then.
+        """
+        call = calls.follow_volume(run_id)
+        patience = Patience(call, self._timeout)
+        while True:
+            try:
+                for word in self._words(call, patience):
+                    patience = Patience(call, self._timeout)
+                    yield word
+            except AtdmClientError as error:
+                pause = patience.pause(error)
+            else:
+                return
+            time.sleep(pause)
 
     def reset_run(self, run_id: str, token: str) -> ResetAnswer:
         """Remove the rows of one run; `token` is the cleanup token of its answer. Repeating it is harmless.
@@ -166,6 +206,25 @@ class AtdmClient(_Addressed):
                 pause = patience.pause(error)
             time.sleep(pause)
 
+    def _words(self, call: Call[VolumeProgress], patience: Patience) -> Iterator[VolumeProgress]:
+        """What a stream of events says, until its last word."""
+        try:
+            response = self._http.send(to_request(self._http, call, patience), stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                    read_answer(call, response)
+                for line in response.iter_lines():
+                    if (word := read_word(line)) is not None:
+                        yield word
+                        if word["status"] != "open":
+                            return
+            finally:
+                response.close()
+        except httpx2.RequestError as error:
+            raise lost(self.settings, call, error) from error
+        raise cut_off(self.settings)
+
     def _attempt(self, call: Call[Answer], patience: Patience) -> Answer:
         try:
             response = self._http.send(to_request(self._http, call, patience))
@@ -192,6 +251,35 @@ class AsyncAtdmClient(_Addressed):
     async def request_scenario(self, scenario: str, **options: Unpack[RequestOptions]) -> ScenarioAnswer:
         """See `AtdmClient.request_scenario`."""
         return await self._send(calls.request_scenario(scenario, **options))
+
+    async def create_volume(
+        self,
+        domain: str,
+        mix: Mapping[str, int],
+        count: int,
+        *,
+        seed: int | None = None,
+        as_of: date | str | None = None,
+        ttl_seconds: int | None = None,
+    ) -> VolumeAnswer:
+        """See `AtdmClient.create_volume`."""
+        call = calls.create_volume(domain, mix, count, seed=seed, as_of=as_of, ttl_seconds=ttl_seconds)
+        return await self._send(call)
+
+    async def follow_volume(self, run_id: str) -> AsyncIterator[VolumeProgress]:
+        """See `AtdmClient.follow_volume`."""
+        call = calls.follow_volume(run_id)
+        patience = Patience(call, self._timeout)
+        while True:
+            try:
+                async for word in self._words(call, patience):
+                    patience = Patience(call, self._timeout)
+                    yield word
+            except AtdmClientError as error:
+                pause = patience.pause(error)
+            else:
+                return
+            await asyncio.sleep(pause)
 
     async def reset_run(self, run_id: str, token: str) -> ResetAnswer:
         """See `AtdmClient.reset_run`."""
@@ -261,6 +349,25 @@ class AsyncAtdmClient(_Addressed):
             except AtdmClientError as error:
                 pause = patience.pause(error)
             await asyncio.sleep(pause)
+
+    async def _words(self, call: Call[VolumeProgress], patience: Patience) -> AsyncIterator[VolumeProgress]:
+        """What a stream of events says, until its last word."""
+        try:
+            response = await self._http.send(to_request(self._http, call, patience), stream=True)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                    read_answer(call, response)
+                async for line in response.aiter_lines():
+                    if (word := read_word(line)) is not None:
+                        yield word
+                        if word["status"] != "open":
+                            return
+            finally:
+                await response.aclose()
+        except httpx2.RequestError as error:
+            raise lost(self.settings, call, error) from error
+        raise cut_off(self.settings)
 
     async def _attempt(self, call: Call[Answer], patience: Patience) -> Answer:
         try:

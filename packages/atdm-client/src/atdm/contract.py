@@ -33,6 +33,9 @@ __all__ = [
     "SnapshotAnswer",
     "TableDigest",
     "ValidatorDecision",
+    "VolumeAnswer",
+    "VolumeError",
+    "VolumeProgress",
 ]
 
 Row = dict[str, object]
@@ -301,3 +304,41 @@ class AuditTrail(TypedDict):
     duration_ms: float | None
     head: str
     events: list[AuditEvent]
+
+
+class VolumeAnswer(TypedDict):
+    """A volume that has been begun; its expiry is told when the rows are there."""
+
+    request_id: str
+    test_run_id: str
+    status: str
+    count: int
+    seed: int
+    as_of: str
+    events: str
+    cleanup: Cleanup
+
+
+class VolumeError(TypedDict):
+    """Why a volume has failed."""
+
+    code: str
+    message: str
+    details: NotRequired[Mapping[str, object]]
+
+
+class VolumeProgress(TypedDict):
+    """How far a volume has come: bundles and rows that were sent, absent where another process makes it.
+
+    The last word has what came of it.
+    """
+
+    test_run_id: str
+    status: str
+    bundles: NotRequired[int]
+    rows: NotRequired[int]
+    rows_per_second: NotRequired[float]
+    row_counts: NotRequired[dict[str, int]]
+    expires_at: NotRequired[str]
+    digest: NotRequired[str]
+    error: NotRequired[VolumeError]

@@ -22,6 +22,8 @@ from atdm.contract import (
     ScenarioAnswer,
     ScenarioCatalog,
     SnapshotAnswer,
+    VolumeAnswer,
+    VolumeProgress,
 )
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "scenarios",
     "snapshot",
     "trail",
+    "volume",
 ]
 
 GOOD = frozenset({"ready", "ok", "cleaned", "already_cleaned", "expired"})
@@ -71,6 +74,24 @@ def scenario(console: Console, run: ScenarioAnswer, trail_url: str) -> None:
     console.print()
     _print_fact(console, "trail", trail_url)
     _print_fact(console, "clean up", f"atdm reset {run_id} --token {cleanup['cleanup_token']}")
+
+
+def volume(console: Console, run: VolumeAnswer, end: VolumeProgress, seconds: float, trail_url: str) -> None:
+    """What was written, how fast, what makes the same rows again, and the line that cleans it up."""
+    counts = end.get("row_counts", {})
+    rows = sum(counts.values())
+    facts = _facts({table: f"{count:,}" for table, count in counts.items()})
+    for name, fact in (("seed", run["seed"]), ("as of", run["as_of"]), ("digest", end.get("digest", ""))):
+        facts.add_row(name, str(fact))
+    if expires_at := end.get("expires_at"):
+        facts.add_row("expires", expires_at)
+    told = f"  {run['count']:,} bundles, {rows:,} rows in {seconds:.1f} s: {rows / max(seconds, 0.001):,.0f} rows/s"
+    console.print(Text.assemble(run["test_run_id"], "  ", _status(end["status"]), told), soft_wrap=True)
+    console.print(facts)
+    console.print()
+    _print_fact(console, "trail", trail_url)
+    token = run["cleanup"]["cleanup_token"]
+    _print_fact(console, "clean up", f"atdm reset {run['test_run_id']} --token {token}")
 
 
 def reset(console: Console, answer: ResetAnswer) -> None:
@@ -203,9 +224,9 @@ def runs(console: Console, found: RunList) -> None:
 
 def _counted(counts: Mapping[str, int]) -> str:
     """`3 rows (claim 1, member 2)`; tables without rows are left out."""
-    told = ", ".join(f"{table} {count}" for table, count in counts.items() if count)
+    told = ", ".join(f"{table} {count:,}" for table, count in counts.items() if count)
     rows = sum(counts.values())
-    return f"{rows} {'row' if rows == 1 else 'rows'}" + (f" ({told})" if told else "")
+    return f"{rows:,} {'row' if rows == 1 else 'rows'}" + (f" ({told})" if told else "")
 
 
 def _key(key: Mapping[str, object]) -> str:

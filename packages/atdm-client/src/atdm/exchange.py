@@ -12,7 +12,7 @@ from atdm.calls import Call
 from atdm.errors import AtdmClientError, AtdmUnexpectedAnswer, AtdmUnreachable
 from atdm.settings import Settings
 
-__all__ = ["Connection", "Patience", "connection", "lost", "read_answer", "to_request"]
+__all__ = ["Connection", "Patience", "connection", "cut_off", "lost", "read_answer", "to_request"]
 
 CONNECT_SECONDS = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -112,6 +112,11 @@ def lost(settings: Settings, call: Call[object], error: httpx2.RequestError) -> 
     look = f"ask again with idempotency key {key}" if key else "look at `atdm runs`"
     message = f"no answer from {where}: {cause}; it may have been carried out all the same: {look}"
     return AtdmUnreachable(message, unsure=True)
+
+
+def cut_off(settings: Settings) -> AtdmUnreachable:
+    """What a stream is called that ended before its last word, as each does after some seconds: it is asked again."""
+    return AtdmUnreachable(f"{settings.api_url} stopped telling; follow the volume again", unsure=True)
 
 
 def read_answer(call: Call[Answer], response: httpx2.Response) -> Answer:

@@ -16,7 +16,7 @@ from atdm.errors import AtdmSettingsError
 __all__ = ["add_commands_of_others"]
 
 _GROUP: Final = "atdm.commands"
-_PACKAGE_OF: Final = {"checkpoint": "atdm-server", "pack": "atdm-ddl", "verify": "atdm-server", "volume": "atdm-server"}
+_PACKAGE_OF: Final = {"checkpoint": "atdm-server", "pack": "atdm-ddl", "verify": "atdm-server"}
 """The commands of packages of ours; where one is not installed, its commands say so."""
 _TOLD: Final = Parameter(negative="", show_default=False, parse=re.compile(r"^(?!output$)"))
 """They are told `output`, which may be said before the command as well, and have no such option."""

@@ -226,6 +226,30 @@ def concat(columns: Sequence[Column]) -> Column:
     arrays = [c for c in columns if isinstance(c, np.ndarray)]
     if len(arrays) == len(columns):
         return np.concatenate(arrays)
+    coded = [c for c in columns if isinstance(c, Coded)]
+    if len(coded) == len(columns) and sum(map(len, coded)) > sum(len(c.pool) for c in coded):
+        return _concat_coded(coded)
+    joined = [c.parts for c in columns if isinstance(c, Joined)]
+    if len(joined) == len(columns) and len({tuple(map(_literal, parts)) for parts in joined}) == 1:
+        return Joined(*(_concat_parts(parts) for parts in zip(*joined, strict=True)))
     pool: dict[str | None, int] = {}
     codes = [pool.setdefault(value, len(pool)) for column in columns for value in values(column)]
     return Coded(np.array(codes, dtype=np.int64), Pool(pool))
+
+
+def _concat_coded(columns: Sequence[Coded]) -> Coded:
+    """As `concat`, over the entries of the pools, which are fewer than the rows."""
+    pool: dict[str | None, int] = {}
+    places = [np.array([pool.setdefault(text, len(pool)) for text in c.pool.values]) for c in columns]
+    codes = [place[c.codes] for place, c in zip(places, columns, strict=True)]
+    return Coded(np.concatenate(codes), Pool(pool))
+
+
+def _literal(part: str | Column) -> str | None:
+    return part if isinstance(part, str) else None
+
+
+def _concat_parts(parts: Sequence[str | Column]) -> str | Column:
+    """The same literal of all, or their columns one after the other."""
+    columns = [part for part in parts if not isinstance(part, str)]
+    return concat(columns) if columns else parts[0]

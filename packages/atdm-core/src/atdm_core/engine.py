@@ -54,6 +54,7 @@ from atdm_core.values import (
     SeedReceipt,
     TableDigest,
 )
+from atdm_core.volume_run import PULSE, ShardMaker, VolumeRuns
 
 __all__ = ["Engine"]
 
@@ -140,6 +141,18 @@ class Engine:
         if strategy not in self._strategies:
             self._strategies[strategy] = self.registry.strategy(strategy, self._services)
         return await self._strategies[strategy].apply(Order(invoker=invoker, options=options))
+
+    def volumes(self, make: ShardMaker, *, pulse: float = PULSE) -> VolumeRuns:
+        """The volumes of this process. `make` makes their rows; `pulse`: see `VolumeRuns`."""
+        return VolumeRuns(
+            registry=self.registry,
+            services=self._services,
+            recovery=self._recovery,
+            server_key=self._server_key,
+            make=make,
+            report=self._report,
+            pulse=pulse,
+        )
 
     async def baselines(self) -> Sequence[Manifest]:
         """All baselines, newest first."""

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from atdm_core.audit.trail import Clock, Mark, Part, Trail
 from atdm_core.draw import Seed
+from atdm_core.entity import Entity
 from atdm_core.recent import RecentRuns
 from atdm_core.table import Table
 from atdm_core.values import (
@@ -39,6 +40,7 @@ __all__ = [
     "Claims",
     "Database",
     "Export",
+    "Load",
     "LogNews",
     "Order",
     "Planner",
@@ -79,6 +81,19 @@ class Validator(Protocol):
         ...
 
 
+class Load(Struct, frozen=True, kw_only=True):
+    """The rows of a run that are too many to be held at once; `sha256` (hex) tells which rows they are.
+
+    `batches` gives (table, rows), parents before the rows that refer to them, and can be read once. `entities` has
+    each table's.
+    """
+
+    run_id: str
+    sha256: str
+    entities: Mapping[str, Entity]
+    batches: AsyncIterator[tuple[str, pa.RecordBatch]]
+
+
 class Target(Protocol):
     """The system under test that receives bundles. It keeps a ledger of runs (docs/reference/target-contract.md)."""
 
@@ -86,6 +101,13 @@ class Target(Protocol):
         """Write the whole bundle in one transaction; the same bundle again changes nothing.
 
         `SeedFailed` when the target refuses, `TargetUnreachable` when nobody knows whether it wrote.
+        """
+        ...
+
+    async def load(self, load: Load, ttl_seconds: int | None) -> SeedReceipt:
+        """Write all rows in one transaction, as `seed` writes a bundle; its time counts from the end of the load.
+
+        It takes as long as there are rows. Whoever stops reading `batches` has written nothing.
         """
         ...
 

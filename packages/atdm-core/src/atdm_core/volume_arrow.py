@@ -4,15 +4,57 @@ Text of few distinct values stays a dictionary, and keys are put together by Arr
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from atdm_core.columns import Coded, Column, Joined, Keys, Pool, values
+from atdm_core.pack import Pack
 from atdm_core.values import Bundle
+from atdm_core.volume import Shard, Volume, bundles_of
 
-__all__ = ["to_arrow"]
+__all__ = ["ShardRows", "rows_of", "to_arrow"]
+
+
+class ShardRows(Struct, frozen=True):
+    """The rows of a shard of `count` bundles, validated: Arrow IPC streams of one batch, each with its table.
+
+    They are in the order to write them in; `sha256` (hex) is that of all streams.
+    """
+
+    number: int
+    count: int
+    streams: tuple[tuple[str, bytes], ...]
+    sha256: str
+
+    def batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """The batches, each with its table."""
+        for name, stream in self.streams:
+            (batch,) = pa.ipc.open_stream(stream)
+            yield name, batch
+
+
+def rows_of(volume: Volume, pack: Pack, shard: Shard) -> ShardRows:
+    """Make a shard; `ValidatorRejected` when a bundle of it breaks a rule."""
+    streams: list[tuple[str, bytes]] = []
+    for bundle in bundles_of(volume, pack, shard):
+        streams += [(name, _stream(table)) for name, table in to_arrow(bundle)]
+    digest = sha256()
+    for _, stream in streams:
+        digest.update(stream)
+    return ShardRows(shard.number, shard.count, tuple(streams), digest.hexdigest())
+
+
+def _stream(table: pa.Table) -> bytes:
+    (batch,) = table.combine_chunks().to_batches()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
 
 _DICTIONARIES: dict[Pool, pa.Array] = {}  # pools are few, compare by identity, and live as long as their pack
 

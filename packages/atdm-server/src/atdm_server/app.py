@@ -38,9 +38,12 @@ from atdm_server.routes import (
     request_routes,
     require_json,
     reset_routes,
+    volume_reads,
+    volume_routes,
 )
 from atdm_server.settings import Settings
 from atdm_server.store import ObjectAuditLog, ObjectBaselines, ObjectCatalog, ObjectClaims, open_stores
+from atdm_server.volume import make_shards
 
 __all__ = ["create_app"]
 
@@ -73,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         grace=settings.recovery_grace,
         report=_report,
     )
+    volumes = engine.volumes(make_shards)
 
     @asynccontextmanager
     async def serving(_: Litestar) -> AsyncGenerator[None]:
@@ -86,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         sweeping.cancel()
         with suppress(asyncio.CancelledError):
             await sweeping
+        await volumes.close()
         count_dropped(await engine.close())
         await log.close()
         await target.close()
@@ -93,10 +98,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
     app = Litestar(
         route_handlers=[
-            _changes(request_routes, require_scope(settings.tokens, "seed")),
+            _changes([*request_routes, *volume_routes], require_scope(settings.tokens, "seed")),
             _changes(reset_routes, require_scope(settings.tokens, "reset")),
             _changes(database_routes, require_scope(settings.tokens, "admin")),
-            Router("/test-data", route_handlers=database_reads, tags=["test data"]),
+            Router("/test-data", route_handlers=[*database_reads, *volume_reads], tags=["test data"]),
             Router("/audit", route_handlers=audit_routes, tags=["audit"]),
             Router("/catalog", route_handlers=catalog_routes, tags=["catalog"]),
             Router("/", route_handlers=[*health_routes, openapi_json, read_metrics], tags=["server"]),
@@ -112,6 +117,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={
             "engine": Provide(lambda: engine, sync_to_thread=False),
             "log": Provide(lambda: log, sync_to_thread=False),
+            "volumes": Provide(lambda: volumes, sync_to_thread=False),
         },
         guards=[guard_reads(settings.tokens)] if settings.reads_need_token else [],
         exception_handlers={**ERROR_HANDLERS},

@@ -10,12 +10,16 @@ import httpx2
 import msgspec
 
 from atdm_core.errors import ResetFailed, RunGone, SeedFailed, TargetError, TargetUnreachable
+from atdm_core.protocols import Load
 from atdm_core.values import Bundle, Deletion, SeedReceipt
+from atdm_server.table_frames import write_run
 from atdm_server.target_answers import error_of, reaching, read_answer
 
 __all__ = ["HttpTarget"]
 
 _POOL: Final = httpx2.Limits(max_connections=64, max_keepalive_connections=16)
+_LOAD_PATIENCE: Final = 600.0  # seconds between two signs of life of a load
+_DELETE_PATIENCE: Final = 1800.0  # seconds; ten million rows take some minutes
 _GONE: Final = frozenset({"RUN_DELETED", "RUN_NOT_FOUND"})
 
 
@@ -55,9 +59,22 @@ class HttpTarget:
         response = await self._send("PUT", f"/internal/runs/{bundle.run_id}", msgspec.json.encode(body))
         return read_answer(response, SeedReceipt, SeedFailed)
 
+    async def load(self, load: Load, ttl_seconds: int | None) -> SeedReceipt:
+        """See `Target.load`."""
+        params = {"bundle_sha": load.sha256} | ({} if ttl_seconds is None else {"ttl_seconds": str(ttl_seconds)})
+        with reaching(self._url, _LOAD_PATIENCE):
+            response = await self._http.put(
+                f"/internal/runs/{load.run_id}/rows",
+                params=params,
+                content=write_run(load.batches),
+                headers={"content-type": "application/vnd.atdm.tables"},
+                timeout=httpx2.Timeout(_LOAD_PATIENCE, connect=self._timeout),
+            )
+        return read_answer(response, SeedReceipt, SeedFailed)
+
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""
-        return read_answer(await self._send("DELETE", f"/internal/runs/{run_id}"), Deletion, ResetFailed)
+        return read_answer(await self._take_back(f"/internal/runs/{run_id}"), Deletion, ResetFailed)
 
     async def extend(self, run_id: str, ttl_seconds: int) -> datetime:
         """See `Target.extend`. A `TargetError` when the target refuses for another reason."""
@@ -73,7 +90,7 @@ class HttpTarget:
 
     async def expire(self, run_id: str) -> Deletion | None:
         """See `Target.expire`; errors as in `delete`."""
-        response = await self._send("DELETE", f"/internal/expired/{run_id}")
+        response = await self._take_back(f"/internal/expired/{run_id}")
         if not response.is_success and error_of(response)[0] == "NOT_EXPIRED":
             return None
         return read_answer(response, Deletion, ResetFailed)
@@ -92,6 +109,18 @@ class HttpTarget:
     async def close(self) -> None:
         """Close the pool."""
         await self._http.aclose()
+
+    async def _take_back(self, path: str) -> httpx2.Response:
+        """Delete a run, which takes as long as it has rows: waited for as long as the target is there otherwise."""
+        with reaching(self._url, _DELETE_PATIENCE):
+            deleting = asyncio.create_task(self._http.request("DELETE", path, timeout=_DELETE_PATIENCE))
+            try:
+                async with asyncio.timeout(_DELETE_PATIENCE):
+                    while not (await asyncio.wait({deleting}, timeout=self._timeout))[0]:
+                        await self.check()
+                return await deleting
+            finally:
+                deleting.cancel()
 
     async def _send(
         self, method: str, path: str, content: bytes | None = None, params: Mapping[str, str | int] | None = None

@@ -1,6 +1,7 @@
 """Bounds on work: so many changes at once, so many that wait, and so long for each."""
 
 import asyncio
+import re
 from typing import Final
 
 import msgspec
@@ -13,8 +14,8 @@ __all__ = ["LoadLimit"]
 
 RETRY_AFTER: Final = 1  # seconds that a refused caller is asked to wait
 
-# These take as long as the target has rows. A path that is spelled another way has a deadline.
-_LONG: Final = frozenset({"/test-data/baseline/snapshot", "/test-data/baseline/restore", "/test-data/reset/all"})
+# These take as long as the target, or a run, has rows. A path that is spelled another way has a deadline.
+_LONG: Final = re.compile("/test-data/(baseline/snapshot|baseline/restore|reset/all|runs/[^/]+/reset)")
 
 
 class LoadLimit:
@@ -26,7 +27,7 @@ class LoadLimit:
     def __init__(self, app: ASGIApp, *, at_once: int, waiting: int, deadline: float) -> None:
         """`at_once` changes are served, `waiting` more may queue.
 
-        `deadline` in seconds, from arrival to answer, for every change but those of the whole target.
+        `deadline` in seconds, from arrival to answer, for every change but resets, snapshots and restores.
         """
         self._app = app
         self._free = asyncio.Semaphore(at_once)
@@ -57,7 +58,7 @@ class LoadLimit:
             answering = True
             await send(message)
 
-        deadline = None if scope["path"] in _LONG else self._deadline
+        deadline = None if _LONG.fullmatch(scope["path"]) else self._deadline
         try:
             async with asyncio.timeout(deadline), self._free:
                 await self._app(scope, receive, send_and_note)

@@ -70,6 +70,12 @@ _CODE_OF_FRAMEWORK: Final[Mapping[int, str]] = {
     STATUS_OF[kind]: kind.code for kind in (errors.InvalidRequest, RouteNotFound, MethodNotAllowed, BodyTooLarge)
 }
 
+_HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
+    HTTPStatus.UNAUTHORIZED: {"www-authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"retry-after": "10"},
+}
+"""What goes with a status, beside the body."""
+
 _log = structlog.stdlib.get_logger("atdm_server")
 
 
@@ -112,9 +118,8 @@ def _refuse(request: AnyRequest, error: AtdmError) -> Response[ErrorBody]:
     request.scope["state"][RUN_ID] = error.run_id
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("error", code=error.code, test_run_id=error.run_id, exc_info=error)
-    headers = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return error_response(
-        status, error.code, error.message, details=error.details, run_id=error.run_id, headers=headers
+        status, error.code, error.message, details=error.details, run_id=error.run_id, headers=_HEADERS.get(status)
     )
 
 

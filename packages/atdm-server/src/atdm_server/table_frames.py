@@ -1,4 +1,6 @@
-"""The wire format of whole databases: frames of a JSON header and a payload (docs/reference/target-contract.md).
+"""The wire format of whole databases and large runs: frames of a JSON header and a payload.
+
+The target contract describes it (docs/reference/target-contract.md).
 
 4 bytes   length of the header, big-endian
 header    {"kind": "start" | "table" | "batch" | "end" | "done", …}
@@ -6,7 +8,7 @@ header    {"kind": "start" | "table" | "batch" | "end" | "done", …}
 payload   of a batch: one Arrow IPC stream with one record batch; empty otherwise
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ import pyarrow as pa
 
 from atdm_core.protocols import Export
 
-__all__ = ["LARGEST_HEADER", "LARGEST_PAYLOAD", "BrokenFrames", "read_export", "write_frames"]
+__all__ = ["LARGEST_HEADER", "LARGEST_PAYLOAD", "BrokenFrames", "read_export", "write_frames", "write_run"]
 
 LARGEST_HEADER: Final = 1 << 20  # bytes
 LARGEST_PAYLOAD: Final = 1 << 30
@@ -92,12 +94,20 @@ async def write_frames(export: Export) -> AsyncIterator[bytes]:
             yield _frame("table", table=table)
             current = table
         counts[table] += batch.num_rows
-        payload = memoryview(_encode(batch))
-        yield _frame("batch", len(payload), table=table, rows=batch.num_rows)
-        for start in range(0, len(payload), _PIECE):
-            yield payload[start : start + _PIECE].tobytes()
+        for piece in _batch(table, batch):
+            yield piece
     if current is not None:
         yield _frame("end", table=current, rows=counts[current])
+    yield _frame("done", row_counts=counts)
+
+
+async def write_run(batches: AsyncIterator[tuple[str, pa.RecordBatch]]) -> AsyncIterator[bytes]:
+    """The chunks that carry the rows of a run."""
+    counts: dict[str, int] = {}
+    async for table, batch in batches:
+        counts[table] = counts.get(table, 0) + batch.num_rows
+        for piece in _batch(table, batch):
+            yield piece
     yield _frame("done", row_counts=counts)
 
 
@@ -128,6 +138,13 @@ async def _read_frame(stream: _Bytes) -> tuple[dict[str, Any], bytearray]:
     except msgspec.MsgspecError as error:
         raise BrokenFrames(f"a frame's header is not JSON: {error}") from error
     return header, await stream.take_sized(8, LARGEST_PAYLOAD)
+
+
+def _batch(table: str, batch: pa.RecordBatch) -> Iterator[bytes]:
+    payload = memoryview(_encode(batch))
+    yield _frame("batch", len(payload), table=table, rows=batch.num_rows)
+    for start in range(0, len(payload), _PIECE):
+        yield payload[start : start + _PIECE].tobytes()
 
 
 def _frame(kind: str, payload_size: int = 0, **header: object) -> bytes:

@@ -3,7 +3,7 @@
 Both run in a thread on a connection of their own: they take seconds, and the pool is for those that take less.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import groupby
@@ -109,8 +109,8 @@ class Database:
 
         Seeds and resets go on meanwhile, a restore waits. Raises `psycopg.Error`.
         """
-        with self._connect("export") as connection:
-            shapes = self._shapes(connection)
+        with connect(self._url, "export") as connection:
+            shapes = read_shapes(connection, self._names)
             with self._reading(connection):
                 yield write_frame(Start(self.schema.schema_version, _now(connection), tuple(self._names)))
                 counts: dict[str, int] = {}
@@ -122,8 +122,8 @@ class Database:
 
     def digest(self) -> DigestAnswer:
         """Read all tables consistently, in the database itself: no row leaves it. Raises `psycopg.Error`."""
-        with self._connect("digest") as connection:
-            shapes = self._shapes(connection)
+        with connect(self._url, "digest") as connection:
+            shapes = read_shapes(connection, self._names)
             with self._reading(connection):
                 return DigestAnswer({shape.name: _digest_table(connection, shape) for shape in shapes})
 
@@ -134,8 +134,8 @@ class Database:
         `SchemaDrift`, `InvalidRequest` for a broken stream, `RowsReferenced`, `psycopg.Error`; the old rows stay.
         """
         batches = read_batches(chunks, self.schema)
-        with self._connect("restore") as connection:
-            shapes = {shape.name: shape for shape in self._shapes(connection)}
+        with connect(self._url, "restore") as connection:
+            shapes = {shape.name: shape for shape in read_shapes(connection, self._names)}
             with connection.transaction():
                 connection.execute(LOCK_ALONE, [WRITER_LOCK])
                 buried = connection.execute(BURY_ALL)
@@ -150,17 +150,6 @@ class Database:
                 _require_rows(connection, counts)
         return RestoreAnswer(counts, buried.rowcount)
 
-    def _connect(self, purpose: str) -> Connection:
-        connection = psycopg.connect(
-            self._url,
-            autocommit=True,
-            connect_timeout=_CONNECT_SECONDS,
-            application_name=f"target-healthcare {purpose}",
-            cursor_factory=RawCursor,
-        )
-        connection.execute(_QUERIES["settle"])
-        return connection
-
     @contextmanager
     def _reading(self, connection: Connection) -> Generator[None]:
         """One consistent read: everything in it sees the same rows."""
@@ -170,13 +159,6 @@ class Database:
             # Locked before the snapshot is taken, so that nobody truncates what it is about to show.
             self._lock(connection, sql.SQL("ACCESS SHARE"))
             yield
-
-    def _shapes(self, connection: Connection) -> list[TableShape]:
-        rows = connection.execute(_QUERIES["list_columns"], [self._names]).fetchall()
-        return [
-            TableShape(name, is_partitioned, tuple(Column(column, kind) for *_, column, kind in columns))
-            for (name, is_partitioned), columns in groupby(rows, itemgetter(0, 1))
-        ]
 
     def _lock(self, connection: Connection, mode: sql.SQL) -> None:
         if self._names:
@@ -195,6 +177,28 @@ class Database:
             reason = error.diag.message_detail or error.diag.message_primary
             raise RowsReferenced(f"tables that no migration declares refer to those to restore: {reason}") from error
         return [statement.encode() for _, statement in hindrances]
+
+
+def connect(url: str, purpose: str) -> Connection:
+    """Open a connection on which values are read and written in one form; `purpose` is what the database is told."""
+    connection = psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=_CONNECT_SECONDS,
+        application_name=f"target-healthcare {purpose}",
+        cursor_factory=RawCursor,
+    )
+    connection.execute(_QUERIES["settle"])
+    return connection
+
+
+def read_shapes(connection: Connection, names: Sequence[str]) -> list[TableShape]:
+    """What the catalog says of these tables."""
+    rows = connection.execute(_QUERIES["list_columns"], [names]).fetchall()
+    return [
+        TableShape(name, is_partitioned, tuple(Column(column, kind) for *_, column, kind in columns))
+        for (name, is_partitioned), columns in groupby(rows, itemgetter(0, 1))
+    ]
 
 
 def _digest_table(connection: Connection, shape: TableShape) -> TableDigest:

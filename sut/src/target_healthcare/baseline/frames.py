@@ -87,6 +87,24 @@ def read_batches(chunks: Iterable[bytes], schema: Schema) -> Generator[tuple[str
     return _read_tables(stream, _read_start(stream, schema))
 
 
+def read_run(chunks: Iterable[bytes]) -> Generator[tuple[str, pa.RecordBatch]]:
+    """The batches of one run's rows as they come: batches and a `done`, tables in any order and as often as wanted.
+
+    Raises `InvalidRequest` where the stream is broken.
+    """
+    stream, counts = _Stream(iter(chunks)), dict[str, int]()
+    while True:
+        header, payload = stream.read_frame()
+        match header:
+            case Batch(table, rows):
+                counts[table] = counts.get(table, 0) + rows
+                yield table, _read_batch(payload, table, rows)
+            case Done(row_counts) if row_counts == counts and stream.is_at_end():
+                return
+            case _:
+                raise _broken(f"{header} is not what can follow here")
+
+
 def _read_tables(stream: "_Stream", counts: dict[str, int]) -> Generator[tuple[str, pa.RecordBatch]]:
     current: str | None = None
     finished: set[str] = set()

@@ -11,8 +11,13 @@ from target_healthcare.ledger.bundle import (
 )
 from target_healthcare.ledger.runs import (
     BURY_ALL,
+    CHECK_DEFERRED,
     FORGET_ALL,
+    LEDGER_KEY,
     LOCK_ALONE,
+    LOCK_SHARED,
+    RECORD_SEED,
+    SET_EXPIRY,
     WRITER_LOCK,
     DeleteAllAnswer,
     DeleteAnswer,
@@ -27,9 +32,14 @@ from target_healthcare.ledger.runs import (
 
 __all__ = [
     "BURY_ALL",
+    "CHECK_DEFERRED",
     "FORGET_ALL",
+    "LEDGER_KEY",
     "LOCK_ALONE",
+    "LOCK_SHARED",
+    "RECORD_SEED",
     "RUN_ID_FORM",
+    "SET_EXPIRY",
     "WRITER_LOCK",
     "DeleteAllAnswer",
     "DeleteAnswer",

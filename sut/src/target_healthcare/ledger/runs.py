@@ -36,7 +36,16 @@ BURY_ALL: Final = _QUERIES["bury_all"]
 """Put up the tombstone of every seeded run."""
 FORGET_ALL: Final = _QUERIES["forget_all"]
 """Strike all rows off the ledger's table of rows."""
-_LEDGER_KEY: Final = "atdm_run_key"
+LOCK_SHARED: Final = _QUERIES["lock_shared"]
+"""Share `WRITER_LOCK` until the transaction ends. Parameter: the lock."""
+RECORD_SEED: Final = _QUERIES["record_seed"]
+"""Enter a run. Parameters: its id, the digest of its bundle, its time in seconds or null, made keys (JSON) or null."""
+SET_EXPIRY: Final = _QUERIES["extend"]
+"""Let a run live from now; when that is over. Parameters: its id, seconds."""
+CHECK_DEFERRED: Final = _QUERIES["check_deferred"]
+"""Check deferred constraints now."""
+LEDGER_KEY: Final = "atdm_run_key"
+"""The constraint that a run id in use violates."""
 
 
 class SeedAnswer(msgspec.Struct, frozen=True):
@@ -135,7 +144,7 @@ class Ledger:
                 for statement, parameters in inserts:
                     await connection.execute(statement, parameters)
         except UniqueViolation as error:
-            if error.diag.constraint_name != _LEDGER_KEY:
+            if error.diag.constraint_name != LEDGER_KEY:
                 raise
             expires_at, keys = await self._find_same_seed(run_id, request.bundle_sha)
             return SeedAnswer(run_id, "seeded", counts, keys, expires_at), False

@@ -1,12 +1,15 @@
 """The target contract: what a test data manager calls under `/internal/`, for any schema."""
 
-from typing import Annotated, TypeAlias
+import asyncio
+from typing import Annotated, Any, TypeAlias
 
-from litestar import Response, delete, get, patch, put
+import psycopg
+from litestar import Request, Response, delete, get, patch, put
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter, RawBody
 from litestar.types import ControllerRouterHandler
 
+from target_healthcare.errors import TargetError
 from target_healthcare.ledger import (
     RUN_ID_FORM,
     DeleteAllAnswer,
@@ -20,12 +23,16 @@ from target_healthcare.ledger import (
     SeedAnswer,
     read_seed,
 )
+from target_healthcare.routes.streams import drain, pull
 from target_healthcare.schema import Schema
+from target_healthcare.volume import Volumes
 
 SEED_BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of a seed's body; every other route takes far less."""
 
 RunIdInPath: TypeAlias = Annotated[str, PathParameter(pattern=RUN_ID_FORM)]
+BundleSha: TypeAlias = Annotated[str, QueryParameter(pattern=r"^[0-9a-f]{64}(?!\n)$")]
+TtlSeconds: TypeAlias = Annotated[int | None, QueryParameter(ge=1, le=315_360_000)]
 RunLimit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
@@ -39,6 +46,26 @@ async def read_schema(ledger: NamedDependency[Ledger]) -> Schema:
 async def seed_run(run_id: RunIdInPath, body: RawBody, ledger: NamedDependency[Ledger]) -> Response[SeedAnswer]:
     """Write a bundle and its ledger entry in one transaction: 201, or 200 when it is there already."""
     answer, written = await ledger.seed(run_id, read_seed(body))
+    return Response(answer, status_code=201 if written else 200)
+
+
+@put("/runs/{run_id:str}/rows", request_max_body_size=None)
+async def load_run(
+    request: Request[Any, Any, Any],
+    run_id: RunIdInPath,
+    bundle_sha: BundleSha,
+    volumes: NamedDependency[Volumes],
+    ttl_seconds: TtlSeconds = None,
+) -> Response[SeedAnswer]:
+    """Write a run of any length, sent as frames of Arrow batches, as `PUT /internal/runs/{run_id}` writes a bundle."""
+    chunks = request.stream()
+    pieces = pull(chunks, asyncio.get_running_loop())
+    try:
+        answer, written = await asyncio.to_thread(volumes.load, run_id, bundle_sha, ttl_seconds, pieces)
+    except (TargetError, psycopg.Error):
+        await drain(chunks)
+        raise
+    await drain(chunks)
     return Response(answer, status_code=201 if written else 200)
 
 
@@ -94,6 +121,7 @@ async def list_runs(
 internal_routes: list[ControllerRouterHandler] = [
     read_schema,
     seed_run,
+    load_run,
     describe_run,
     delete_run,
     extend_run,

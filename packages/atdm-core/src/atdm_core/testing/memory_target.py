@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from atdm_core.entity import Entity
 from atdm_core.errors import BaselineSchemaDrift, ResetFailed, RunGone, SeedFailed
-from atdm_core.protocols import Export
-from atdm_core.values import KEYS_TOLD, Bundle, Deletion, Residue, SeedReceipt, TableDigest
+from atdm_core.protocols import Export, Load
+from atdm_core.values import KEYS_TOLD, Bundle, Deletion, Records, Residue, SeedReceipt, TableDigest
 
 __all__ = ["MemoryTarget", "one_by_one"]
 
@@ -58,24 +58,29 @@ class MemoryTarget:
         """See `Target.seed`."""
         records = bundle.records()
         digest = sha256(msgspec.json.encode(records)).hexdigest()
-        run = self._ledger.get(bundle.run_id)
-        if run is not None and run.state == "deleted":
-            raise SeedFailed("the run was deleted; a late seed is refused", run_id=bundle.run_id, status=410)
-        if run is not None and run.digest != digest:
-            raise SeedFailed("another bundle was seeded under this run id", run_id=bundle.run_id, status=409)
+        run = self._seeded_before(bundle.run_id, digest)
         if run is None:
-            self._check(bundle, records)
-            keys = self._make_keys(bundle, records)
-            for name, table in bundle.whole().items():
-                self._entities[name] = table.entity
-                rows = {row[table.entity.key]: row for row in self._with_keys(table.entity, records[name], keys)}
-                self.tables.setdefault(name, {}).update(rows)
-                if table.entity.run_column is None:
-                    self._owners |= {(name, key): bundle.run_id for key in rows}
-            expires_at = None if ttl_seconds is None else self._in(ttl_seconds)
-            run = self._ledger[bundle.run_id] = _Run("seeded", digest, keys, expires_at)
+            entities = {name: tables[0].entity for name, tables in bundle.tables.items()}
+            self._check(bundle.run_id, entities, records)
+            keys = self._make_keys(entities, records)
+            run = self._write(bundle.run_id, entities, records, _Run("seeded", digest, keys, self._until(ttl_seconds)))
         counts = {name: len(rows) for name, rows in records.items()}
         return SeedReceipt(row_counts=counts, keys=run.keys, expires_at=run.expires_at)
+
+    async def load(self, load: Load, ttl_seconds: int | None) -> SeedReceipt:
+        """See `Target.load`."""
+        if numbered := sorted(self.numbered & load.entities.keys()):
+            raise SeedFailed(f"rows of {numbered[0]} get their keys here, and cannot be loaded", run_id=load.run_id)
+        records: Records = {}
+        async for name, batch in load.batches:
+            records.setdefault(name, []).extend(batch.to_pylist())
+        run = self._seeded_before(load.run_id, load.sha256)
+        if run is None:
+            self._check(load.run_id, load.entities, records)
+            entry = _Run("seeded", load.sha256, {}, self._until(ttl_seconds))
+            run = self._write(load.run_id, load.entities, records, entry)
+        counts = {name: len(rows) for name, rows in records.items()}
+        return SeedReceipt(row_counts=counts, expires_at=run.expires_at)
 
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""
@@ -159,6 +164,28 @@ class MemoryTarget:
         """The number of rows in each table that has ever held one."""
         return {name: len(rows) for name, rows in self.tables.items()}
 
+    def _seeded_before(self, run_id: str, digest: str) -> _Run | None:
+        """The entry of a run that is there already with these rows; `SeedFailed` when they may not be written."""
+        run = self._ledger.get(run_id)
+        if run is not None and run.state == "deleted":
+            raise SeedFailed("the run was deleted; a late seed is refused", run_id=run_id, status=410)
+        if run is not None and run.digest != digest:
+            raise SeedFailed("another bundle was seeded under this run id", run_id=run_id, status=409)
+        return run
+
+    def _write(self, run_id: str, entities: Mapping[str, Entity], records: Records, run: _Run) -> _Run:
+        for name, rows in records.items():
+            entity = self._entities[name] = entities[name]
+            written = {row[entity.key]: row for row in self._with_keys(entity, rows, run.keys)}
+            self.tables.setdefault(name, {}).update(written)
+            if entity.run_column is None:
+                self._owners |= {(name, key): run_id for key in written}
+        self._ledger[run_id] = run
+        return run
+
+    def _until(self, ttl_seconds: int | None) -> datetime | None:
+        return None if ttl_seconds is None else self._in(ttl_seconds)
+
     def _in(self, seconds: int) -> datetime:
         return self._now() + timedelta(seconds=seconds)
 
@@ -214,12 +241,12 @@ class MemoryTarget:
         owner = self._owners.get((name, key)) or self.tables[name][key].get("test_run_id")
         return owner is not None if run_id is None else owner == run_id
 
-    def _make_keys(self, bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+    def _make_keys(self, entities: Mapping[str, Entity], records: Records) -> dict[str, int]:
         return {
-            row[tables[0].entity.key]: next(self._numbers)
-            for name, tables in bundle.tables.items()
+            row[entities[name].key]: next(self._numbers)
+            for name, rows in records.items()
             if name in self.numbered
-            for row in records[name]
+            for row in rows
         }
 
     def _with_keys(
@@ -242,33 +269,22 @@ class MemoryTarget:
     def _residue(self, name: str, key: Any, *, deleted: bool) -> Residue:
         return Residue(table=name, key=self._key(name, key), reason="references", deleted=deleted)
 
-    def _check(self, bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        for name, table in bundle.whole().items():
-            keys = [row[table.entity.key] for row in records[name]]
+    def _check(self, run_id: str, entities: Mapping[str, Entity], records: Records) -> None:
+        sent = {name: {row[entities[name].key] for row in rows} for name, rows in records.items()}
+        for name, rows in records.items():
+            keys = [row[entities[name].key] for row in rows]
             taken = [key for key in keys if key in self.tables.get(name, {})]
-            if taken or len(set(keys)) < len(keys):
-                raise SeedFailed(f"{name}: the key {(taken or keys)[0]!r} exists", run_id=bundle.run_id, status=409)
-            for column, parent in table.entity.refs().items():
+            if taken or len(sent[name]) < len(keys):
+                raise SeedFailed(f"{name}: the key {(taken or keys)[0]!r} exists", run_id=run_id, status=409)
+            for column, parent in entities[name].refs().items():
                 known = (
-                    self._shared.get(parent, set())
-                    | self.tables.get(parent, {}).keys()
-                    | _keys(bundle, records, parent)
+                    self._shared.get(parent, set()) | self.tables.get(parent, {}).keys() | sent.get(parent, set[Any]())
                 )
-                dangling = [
-                    row[column] for row in records[name] if row[column] is not None and row[column] not in known
-                ]
+                dangling = [row[column] for row in rows if row[column] is not None and row[column] not in known]
                 if dangling:
                     raise SeedFailed(
-                        f"{name}.{column}: no {parent} {dangling[0]!r}",
-                        run_id=bundle.run_id,
-                        status=422,
-                        table=name,
+                        f"{name}.{column}: no {parent} {dangling[0]!r}", run_id=run_id, status=422, table=name
                     )
-
-
-def _keys(bundle: Bundle, records: Mapping[str, Sequence[Mapping[str, Any]]], entity: str) -> set[Any]:
-    tables = bundle.tables.get(entity, ())
-    return {row[tables[0].entity.key] for row in records.get(entity, ())} if tables else set()
 
 
 async def one_by_one(batches: Iterable[tuple[str, pa.RecordBatch]]) -> AsyncIterator[tuple[str, pa.RecordBatch]]:

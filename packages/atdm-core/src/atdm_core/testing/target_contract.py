@@ -6,6 +6,7 @@ from atdm_core.errors import RunGone
 from atdm_core.ids import new_id
 from atdm_core.protocols import Target
 from atdm_core.testing.target_stories import (
+    BrokenOffError,
     TargetStories,
     counts_of,
     in_order,
@@ -323,5 +324,59 @@ class TargetContract(TargetStories):
             for bundle in (mine, other):
                 assert await self.held(target, bundle.run_id) == {}
                 await self.assert_refused(target, bundle)
+
+        self.tell(story)
+
+    def test_load_writes_every_row(self) -> None:
+        """A run that comes in pieces is written whole and counted, and is no other than a seeded one afterwards."""
+
+        async def story(target: Target) -> None:
+            run = self.make_large_run()
+            if not self.takes_loads:
+                await self.assert_load_refused(target, run)
+                assert (await target.delete(run.volume.run_id)).previous_state is None
+                return
+            receipt = await target.load(run.load(), 3600)
+            assert nonzero(receipt.row_counts) == run.counts() == await self.held(target, run.volume.run_id)
+            assert receipt.expires_at is not None
+            assert run.volume.run_id in await target.seeded("", 1000)
+            deletion = await target.delete(run.volume.run_id)
+            assert (deletion.previous_state, nonzero(deletion.deleted_counts)) == ("seeded", run.counts())
+            await self.assert_load_refused(target, run)
+            assert await self.held(target, run.volume.run_id) == {}
+
+        self.tell(story)
+
+    def test_load_again_changes_nothing(self) -> None:
+        """The same run loaded again is answered alike; other rows under its id are refused, and those there stay."""
+
+        async def story(target: Target) -> None:
+            if not self.takes_loads:
+                return
+            run = self.make_large_run()
+            first, second = await target.load(run.load(), 3600), await target.load(run.load(), 3600)
+            assert nonzero(first.row_counts) == nonzero(second.row_counts)
+            assert first.expires_at == second.expires_at
+            await self.assert_load_refused(target, self.make_large_run(run.volume.run_id, seed=2))
+            assert await self.held(target, run.volume.run_id) == run.counts()
+
+        self.tell(story)
+
+    def test_load_that_breaks_off_leaves_nothing(self) -> None:
+        """A load whose rows do not come to an end writes none of them, and can be begun again."""
+
+        async def story(target: Target) -> None:
+            if not self.takes_loads:
+                return
+            run = self.make_large_run()
+            try:
+                await target.load(run.load(breaks_off=True), None)
+            except BrokenOffError:
+                pass
+            else:
+                raise AssertionError("the target took half of a run")
+            assert await self.held(target, run.volume.run_id) == {}
+            await target.load(run.load(), None)
+            assert await self.held(target, run.volume.run_id) == run.counts()
 
         self.tell(story)

@@ -1,20 +1,29 @@
 """What the suite of targets is told with: a target to open, bundles to seed, and a look at what is left."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from hashlib import sha256
+from typing import Any, ClassVar
+
+import msgspec
+import pyarrow as pa
 
 from atdm_core.columns import constant
 from atdm_core.errors import ResetFailed, SeedFailed
 from atdm_core.ids import new_id
 from atdm_core.pack import Pack, generate
-from atdm_core.protocols import Database, Target
+from atdm_core.protocols import Database, Load, Target
 from atdm_core.run import put_keys
 from atdm_core.table import Table
 from atdm_core.values import Bundle, SeedReceipt
+from atdm_core.volume import Volume, shards_of
+from atdm_core.volume_arrow import ShardRows, rows_of
 
 __all__ = [
+    "BrokenOffError",
+    "LargeRun",
     "TargetStories",
     "counts_of",
     "in_order",
@@ -27,11 +36,48 @@ __all__ = [
 _AS_OF = date(2026, 7, 4)
 
 
+@dataclass(frozen=True)
+class LargeRun:
+    """A run that is loaded: a few bundles in several shards, so that tables come more than once."""
+
+    volume: Volume
+    pack: Pack
+    shards: Sequence[ShardRows]
+
+    def load(self, *, breaks_off: bool = False) -> Load:
+        """Its rows, to be read once; `breaks_off`: up to the last, where whoever makes them fails."""
+        digest = sha256(msgspec.json.encode(self.volume, order="deterministic")).hexdigest()
+        batches = self._batches(breaks_off=breaks_off)
+        return Load(run_id=self.volume.run_id, sha256=digest, entities=self.pack.entities, batches=batches)
+
+    async def _batches(self, *, breaks_off: bool) -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+        for shard in self.shards:
+            for batch in shard.batches():
+                yield batch
+        if breaks_off:
+            raise BrokenOffError
+
+    def counts(self) -> dict[str, int]:
+        """The number of rows, by table."""
+        counts: dict[str, int] = {}
+        for shard in self.shards:
+            for name, batch in shard.batches():
+                counts[name] = counts.get(name, 0) + batch.num_rows
+        return counts
+
+
+class BrokenOffError(Exception):
+    """Whoever makes the rows of a large run fails."""
+
+
 class TargetStories:
     """Provide the methods that raise here.
 
     Nobody else may use the target meanwhile: its runs are deleted, and those whose time is up are looked for.
     """
+
+    takes_loads: ClassVar[bool] = True
+    """False where a table has no run column or the target makes the keys: such runs are only seeded, not loaded."""
 
     def open_target(self) -> Target:
         """A client of the target that is tested; made once for each test, used in one event loop."""
@@ -86,6 +132,29 @@ class TargetStories:
         pack, scenario = self.a_pack()
         plan = pack.plan(scenario, {}, seed=seed, as_of=_AS_OF)
         return generate(pack, plan, run_id or new_id())
+
+    def make_large_run(self, run_id: str | None = None, seed: int = 1) -> LargeRun:
+        """A run of the pack's scenario, five times, of another id each time."""
+        pack, scenario = self.a_pack()
+        volume = Volume(
+            domain=pack.name,
+            pack_version=pack.version,
+            mix={scenario: 1},
+            count=5,
+            shard_size=2,
+            seed=seed,
+            as_of=_AS_OF,
+            run_id=run_id or new_id(),
+        )
+        return LargeRun(volume, pack, [rows_of(volume, pack, shard) for shard in shards_of(volume, pack)])
+
+    async def assert_load_refused(self, target: Target, run: LargeRun) -> None:
+        """Load a run that the target must refuse."""
+        try:
+            await target.load(run.load(), None)
+        except SeedFailed:
+            return
+        raise AssertionError("the target took a run that it must refuse")
 
     async def assert_refused(self, target: Target, bundle: Bundle) -> None:
         """Seed a bundle that the target must refuse."""

@@ -66,6 +66,7 @@ class EventLine(Struct, frozen=True):
 class AuditPage(Struct, frozen=True, kw_only=True):
     """A trail; of a strategy it has no plan, no decisions and no records.
 
+    `loaded` has the rows by table of a run whose records are too many to be listed.
     `take_back` is the command that resets the run, where there is something to reset.
     """
 
@@ -81,6 +82,7 @@ class AuditPage(Struct, frozen=True, kw_only=True):
     decisions: Sequence[Decision]
     records: Sequence[tuple[str, str]]
     records_in_all: int
+    loaded: Sequence[tuple[str, str]]
     take_back: str
     fixtures: Sequence[str]
     first_events: Sequence[EventLine]
@@ -112,6 +114,7 @@ def audit_page(trail: TrailView) -> AuditPage:
         decisions=[_decision(msgspec.convert(decision, Finding)) for decision in trail.validator_decisions],
         records=[(record["table_name"], plain(record["primary_key"])) for record in trail.records_created[:_RECORDS]],
         records_in_all=len(trail.records_created),
+        loaded=_loaded(trail),
         take_back=f"atdm reset {trail.run_id} --token TOKEN" if trail.status == "ready" else "",
         fixtures=trail.fixtures_emitted,
         first_events=first_events,
@@ -119,6 +122,14 @@ def audit_page(trail: TrailView) -> AuditPage:
         last_events=last_events,
         head=trail.head,
     )
+
+
+def _loaded(trail: TrailView) -> list[tuple[str, str]]:
+    seeded = next((event.outputs for event in trail.events if event.action == "seed_completed"), None)
+    if seeded is None or "records_created" in seeded:
+        return []
+    counts: Mapping[str, int] = seeded["row_counts"]
+    return [(table, f"{count:,}") for table, count in counts.items()]
 
 
 def _plan(trail: TrailView) -> PlanCard | None:

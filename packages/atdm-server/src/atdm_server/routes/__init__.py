@@ -8,6 +8,7 @@ from atdm_server.routes.docs import docs_config, openapi_json
 from atdm_server.routes.health import health_routes
 from atdm_server.routes.metrics import read_metrics
 from atdm_server.routes.runs import audit_routes, request_routes, reset_routes
+from atdm_server.routes.volumes import volume_reads, volume_routes
 
 __all__ = [
     "audit_routes",
@@ -22,4 +23,6 @@ __all__ = [
     "request_routes",
     "require_json",
     "reset_routes",
+    "volume_reads",
+    "volume_routes",
 ]

@@ -62,6 +62,14 @@ _LINKS: Final[Mapping[str, Json]] = {
         },
         "trail": {"operationId": "read_trail", "parameters": {"run_id": "$response.body#/test_run_id"}},
     },
+    "create_volume": {
+        "reset": {
+            "operationId": "reset_run",
+            "parameters": {"run_id": "$response.body#/test_run_id"},
+            "requestBody": {"cleanup_token": "$response.body#/cleanup/cleanup_token"},
+        },
+        "events": {"operationId": "follow_volume", "parameters": {"run_id": "$response.body#/test_run_id"}},
+    },
     "extend_run": {"trail": {"operationId": "read_trail", "parameters": {"run_id": "$response.body#/run_id"}}},
     "reset_run": {"trail": {"operationId": "read_trail", "parameters": {"run_id": "$response.body#/run_id"}}},
     "reset_all": {"trail": {"operationId": "read_trail", "parameters": {"run_id": "$response.body#/audit_run_id"}}},
@@ -109,7 +117,8 @@ def _handlers(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
 
 
 def _structs_of(handler: HTTPRouteHandler) -> Iterator[type[Struct]]:
-    yield from (kind for kind in (_body_of(handler), _answer_of(handler)) if _is_struct(kind))
+    kinds = (_body_of(handler), _answer_of(handler), _events_of(handler))
+    yield from (kind for kind in kinds if _is_struct(kind))
 
 
 def _describe_operation(told: Json, handler: HTTPRouteHandler, refs: Mapping[Any, Json]) -> None:
@@ -158,7 +167,10 @@ def _describe_parameter(parameter: Json) -> None:
 
 def _success(told: Json, handler: HTTPRouteHandler, refs: Mapping[Any, Json]) -> Json:
     answer = _answer_of(handler)
-    if answer in refs:
+    if events := _events_of(handler):
+        told["content"] = {"text/event-stream": {"schema": _event(refs[events])}}
+        told["description"] = f"Server-sent events; the `data` of each is a `{events.__name__}` in JSON."
+    elif answer in refs:
         told["content"] = {"application/json": {"schema": refs[answer]}}
         told["description"] = (answer.__doc__ or "").strip().partition("\n")[0]
     else:
@@ -170,6 +182,13 @@ def _success(told: Json, handler: HTTPRouteHandler, refs: Mapping[Any, Json]) ->
     if handler.handler_name in _LINKS:
         told["links"] = _LINKS[handler.handler_name]
     return told
+
+
+def _event(data: Json) -> Json:
+    """An event of a stream: what kind of word it is, and the word."""
+    word = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
+    kind = {"type": "string", "enum": ["progress", "ready", "failed"]}
+    return {"type": "object", "properties": {"event": kind, "data": word}, "required": ["event", "data"]}
 
 
 def _refusals(told: Json, handler: HTTPRouteHandler) -> list[type[AtdmError]]:
@@ -222,6 +241,10 @@ def _examples(registry: Registry) -> Mapping[str, Json]:
     scenarios = {name: {"value": {"scenario": name}} for pack in packs.values() for name in pack.scenarios}
     return {
         "request_data": scenarios,
+        "create_volume": {
+            f"ten of {pack.name}": {"value": {"domain": pack.name, "mix": {next(iter(pack.scenarios)): 1}, "count": 10}}
+            for pack in packs.values()
+        },
         "reset_run": {"token": {"value": {"cleanup_token": "0" * 64}}},
         "extend_run": {"ten minutes": {"value": {"cleanup_token": "0" * 64, "ttl_seconds": 600}}},
         "take_snapshot": {"named": {"value": {"baseline_id": "golden"}}, "unnamed": {"value": {}}},
@@ -231,6 +254,10 @@ def _examples(registry: Registry) -> Mapping[str, Json]:
 
 def _body_of(handler: HTTPRouteHandler) -> Any:
     return handler.opt.get("body")
+
+
+def _events_of(handler: HTTPRouteHandler) -> Any:
+    return handler.opt.get("events")
 
 
 def _answer_of(handler: HTTPRouteHandler) -> Any:

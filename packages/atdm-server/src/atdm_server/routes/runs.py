@@ -83,7 +83,6 @@ async def request_data(
     "/runs/{run_id:str}/reset",
     status_code=200,
     body=ResetRequest,
-    has_deadline=True,
     refusals=(
         errors.TokenMismatch,
         errors.RunNotFound,

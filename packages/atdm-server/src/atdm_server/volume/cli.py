@@ -1,4 +1,4 @@
-"""`atdm volume`: a command for the `atdm` program, which finds it by entry point.
+"""`atdm volume` into files: the `atdm` program finds it by entry point, group `atdm.volumes`.
 
 Exit codes: 0 the volume is there, 1 a bundle was refused, 2 usage, 3 the store cannot be reached.
 """
@@ -43,34 +43,9 @@ def volume(
     engine: Literal["processes", "ray"] = "processes",
     output: str = "human",
 ) -> int:
-    """Make many bundles of a mixture of scenarios, validated, as Parquet files; without a server or a target.
+    """Make a volume into files below `to`, and tell about it; returns the exit code.
 
-    After an interruption the same command goes on where it stopped. The same seed, day and run give the same bytes.
-
-    Example:  atdm volume healthcare --mix active_member_clean=70,claim_denial_active_member=30 --count 1000 --to rows
-
-    Parameters
-    ----------
-    domain
-        The pack; `atdm packs` lists them.
-    mix
-        The scenarios, each with its weight: `active_member_clean=70,claim_denial_active_member=30`.
-    count
-        The number of bundles; each has the rows of one scenario.
-    to
-        A new folder, or `s3://bucket/prefix`.
-    seed
-        What all values come from; one that follows from the run, if not given.
-    as_of
-        The day that all dates are relative to, as YYYY-MM-DD; today in UTC, if not given.
-    run
-        The run whose id is in all keys; a new one, if not given.
-    shard_size
-        Bundles for each shard, which is one file per table; 200,000, if not given.
-    workers
-        Processes; as many as there are processors, if not given.
-    engine
-        Who makes the shards: processes of this machine, or tasks of the Ray cluster that RAY_ADDRESS names.
+    The words are explained where they are typed: in the client's `atdm volume`.
     """
     try:
         pack = Registry().pack(domain)

@@ -1,0 +1,329 @@
+"""A volume as a run: opened, made shard by shard, written in one transaction of the target, recorded.
+
+It lives as any other run does, only longer than a request: whoever asks is answered when it is open, and follows it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, suppress
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import pyarrow as pa
+
+from atdm_core.audit import Trail, run_status
+from atdm_core.catalog import expiry_of
+from atdm_core.errors import AtdmError, RunNotFound, SeedFailed, StoreError, TrailConflict
+from atdm_core.ids import check_id, derive_seed
+from atdm_core.pack import Pack
+from atdm_core.protocols import Load, Services
+from atdm_core.recovery import Recovery
+from atdm_core.registry import Registry
+from atdm_core.run import Run
+from atdm_core.values import (
+    Caller,
+    CatalogRow,
+    Cleanup,
+    Finding,
+    Plan,
+    RunStatus,
+    SeedReceipt,
+)
+from atdm_core.volume import Volume, shards_of
+from atdm_core.volume_arrow import ShardRows
+from atdm_core.volume_request import SCENARIO, VolumeAccepted, VolumeProgress, VolumeRequest
+
+__all__ = ["PULSE", "ShardMaker", "VolumeRuns"]
+
+SHARD_SIZE: Final = 10_000  # bundles that are made and sent at once
+PULSE: Final = 10.0  # seconds after which an open run says again that it is; recovery has several times that patience
+PACE: Final = 0.5  # seconds between two words about a run of this process
+POLL: Final = 2.0  # seconds between two looks at a run of another process
+REMEMBERED: Final = 64  # runs of this process of which the end is kept in memory
+
+ShardMaker: TypeAlias = Callable[[Volume, Pack], AsyncGenerator[ShardRows]]
+"""Makes all shards of a volume, in any order, each validated; closing it stops the work."""
+
+
+class _Going:
+    """A volume of this process: what of it was sent, and its last word."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.bundles = 0
+        self.rows = 0
+        self.shards: dict[int, str] = {}
+        self.ended = asyncio.Event()
+        self.end: VolumeProgress | None = None
+        self._started = time.monotonic()
+
+    def sent(self, shard: ShardRows) -> None:
+        self.bundles += shard.count
+        self.shards[shard.number] = shard.sha256
+
+    def now(self, status: RunStatus = "open", **more: Any) -> VolumeProgress:
+        speed = self.rows / max(time.monotonic() - self._started, 0.001)
+        return VolumeProgress(
+            test_run_id=self.run_id,
+            status=status,
+            bundles=self.bundles,
+            rows=self.rows,
+            rows_per_second=round(speed, 1),
+            **more,
+        )
+
+    def close(self, end: VolumeProgress) -> None:
+        self.end = end
+        self.ended.set()
+
+    def digest(self) -> str:
+        """The SHA-256 (hex) over the digests of all shards, in order."""
+        return sha256("".join(self.shards[number] for number in sorted(self.shards)).encode()).hexdigest()
+
+
+class VolumeRuns:
+    """The volumes of one process. One at a time: the target is what bounds them, not the processor."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        services: Services,
+        recovery: Recovery,
+        server_key: bytes,
+        make: ShardMaker,
+        report: Callable[[str, Exception], None],
+        pulse: float = PULSE,
+    ) -> None:
+        """`report` is told of what nobody foresaw.
+
+        `pulse`: seconds after which an open run says again that it is, so that nobody takes it for dead.
+        """
+        self._registry = registry
+        self._services = services
+        self._recovery = recovery
+        self._server_key = server_key
+        self._make = make
+        self._report = report
+        self._pulse = pulse
+        self._going: dict[str, _Going] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a volume is being made now, so that `begin` must wait."""
+        return self._task is not None and not self._task.done()
+
+    async def begin(self, request: VolumeRequest, caller: Caller) -> VolumeAccepted:
+        """Open a run and go on making it in the background; returns when it is durably open.
+
+        Raises a `RequestError` when there can be no such volume, a `StoreError` when it cannot be opened.
+        """
+        pack = self._registry.pack_for(request.as_request())
+        run = Run(request.as_request(), caller, self._server_key, self._services.clock)
+        volume = _volume(request, pack, run)
+        run.planned(_plan(pack, volume, run))
+        shards = len(shards_of(volume, pack))
+        run.trail.record(
+            "seed_started",
+            invoker=caller.invoker,
+            tools_called=["target.load"],
+            inputs={"bundles": volume.count, "shards": shards},
+        )
+        going = self._remember(run.id)
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = self._task = asyncio.create_task(self._carry_out(run, volume, pack, going, opened))
+        try:
+            await asyncio.shield(opened)
+        except BaseException:
+            task.cancel()
+            raise
+        return VolumeAccepted(
+            request_id=run.request_id,
+            test_run_id=run.id,
+            status="open",
+            count=volume.count,
+            seed=volume.seed,
+            as_of=run.as_of,
+            events=f"/test-data/volumes/{run.id}/events",
+            cleanup=Cleanup(run.token, f"/test-data/runs/{run.id}/reset"),
+        )
+
+    async def follow(self, run_id: str) -> AsyncIterator[VolumeProgress]:
+        """How far a volume has come, again and again until its last word; `RunNotFound`."""
+        going = self._going.get(check_id(run_id))
+        if going is None:
+            async for progress in self._follow_elsewhere(run_id):
+                yield progress
+            return
+        while going.end is None:
+            yield going.now()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(going.ended.wait(), PACE)
+        yield going.end
+
+    async def close(self) -> None:
+        """Give up the volume that is being made, and undo it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _remember(self, run_id: str) -> _Going:
+        going = self._going[run_id] = _Going(run_id)
+        while len(self._going) > REMEMBERED:
+            del self._going[next(iter(self._going))]
+        return going
+
+    async def _carry_out(
+        self, run: Run, volume: Volume, pack: Pack, going: _Going, opened: asyncio.Future[None]
+    ) -> None:
+        row = run.catalog_row()
+        try:
+            await self._services.log.note(run.open_mark())
+            await self._services.catalog.record(row)
+        except BaseException as error:
+            # Whether the mark is there nobody knows; recovery settles what it finds.
+            going.close(going.now("rolled_back", error=_told(error)))
+            if isinstance(error, asyncio.CancelledError):
+                opened.cancel()
+                raise
+            opened.set_exception(error)
+            return
+        opened.set_result(None)
+        try:
+            receipt = await self._loaded(run, volume, pack, going)
+            trail = await self._decided(run, receipt, going)
+        except BaseException as error:
+            run.failed(error)
+            await asyncio.shield(self._recovery.undo(run.trail, row))
+            going.close(going.now("rolled_back", error=_told(error)))
+            if not isinstance(error, Exception):
+                raise
+            if not isinstance(error, AtdmError):
+                self._report(run.id, error)
+            return
+        await self._services.log.note(run.mark("close", "ready", trail.head.hex()))
+        going.close(going.now("ready", row_counts=run.row_counts, expires_at=run.expires_at, digest=going.digest()))
+
+    async def _loaded(self, run: Run, volume: Volume, pack: Pack, going: _Going) -> SeedReceipt:
+        """Make the rows and have the target write them, saying all the while that the run is alive."""
+        pulse = asyncio.create_task(self._beat(run))
+        try:
+            async with aclosing(self._make(volume, pack)) as shards:
+                load = Load(
+                    run_id=run.id,
+                    sha256=sha256(msgspec.json.encode(volume, order="deterministic")).hexdigest(),
+                    entities=pack.entities,
+                    batches=_batches(shards, going),
+                )
+                return await self._services.target.load(load, run.request.ttl_seconds)
+        finally:
+            pulse.cancel()
+
+    async def _beat(self, run: Run) -> None:
+        while True:
+            await asyncio.sleep(self._pulse)
+            with suppress(StoreError):  # whoever takes the run for dead meanwhile is the one to decide it
+                await self._services.log.note(run.open_mark())
+
+    async def _decided(self, run: Run, receipt: SeedReceipt, going: _Going) -> Trail:
+        """Create the run object; `SeedFailed` where somebody else has done so, who took this process for dead."""
+        run.row_counts, run.expires_at = receipt.row_counts, receipt.expires_at
+        told = f"held for each of {going.bundles} bundles"
+        run.validated([Finding(validator=name, ok=True, message=told) for name in run.plan.validators])
+        outputs = {
+            "row_counts": dict(receipt.row_counts),
+            "expires_at": receipt.expires_at,
+            "bundles": going.bundles,
+            "digest": going.digest(),
+        }
+        run.trail.record("seed_completed", invoker=run.caller.invoker, outputs=outputs)
+        run.trail.record("catalog_recorded", invoker=run.caller.invoker, outputs={"status": "ready"})
+        try:
+            await self._services.log.append(run.trail.unstored())
+        except TrailConflict:
+            trail = await self._services.log.read(run.id)
+            if trail is None or run_status(trail.events) != "ready":
+                raise SeedFailed("the run was taken for dead, and rolled back; ask again", run_id=run.id) from None
+            return trail
+        run.trail.mark_stored()
+        return run.trail
+
+    async def _follow_elsewhere(self, run_id: str) -> AsyncIterator[VolumeProgress]:
+        """What store and trail tell of a volume that another process makes, or has made."""
+        while True:
+            trail, row = await asyncio.gather(self._services.log.read(run_id), self._services.catalog.find(run_id))
+            if row is None or row.scenario_id != SCENARIO:
+                raise RunNotFound(f"no volume {run_id!r}; GET /catalog/runs?scenario=volume lists them", run_id=run_id)
+            if trail is not None:
+                yield _end_of(row, trail)
+                return
+            yield VolumeProgress(test_run_id=run_id, status="open")
+            await asyncio.sleep(POLL)
+
+
+def _volume(request: VolumeRequest, pack: Pack, run: Run) -> Volume:
+    for scenario in request.mix:
+        pack.scenario(scenario)
+    return Volume(
+        domain=pack.name,
+        pack_version=pack.version,
+        mix=request.mix,
+        count=request.count,
+        shard_size=SHARD_SIZE,
+        seed=derive_seed(run.id) if request.seed is None else request.seed,
+        as_of=run.as_of,
+        run_id=run.id,
+    )
+
+
+def _plan(pack: Pack, volume: Volume, run: Run) -> Plan:
+    """No steps of its own: each scenario of the mixture has its."""
+    validators = dict.fromkeys(name for scenario in volume.mix for name in pack.scenario(scenario).validators)
+    return Plan(
+        domain=pack.name,
+        pack_version=pack.version,
+        scenario_id=SCENARIO,
+        planner_mode="mix",
+        seed=volume.seed,
+        as_of=volume.as_of,
+        constraints=run.request.constraints,
+        steps=(),
+        validators=tuple(validators),
+    )
+
+
+async def _batches(shards: AsyncIterator[ShardRows], going: _Going) -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+    async for shard in shards:
+        for name, batch in shard.batches():
+            yield name, batch
+            going.rows += batch.num_rows
+        going.sent(shard)
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, AtdmError):
+        return {"code": error.code, "message": error.message, "details": msgspec.to_builtins(error.details)}
+    if isinstance(error, asyncio.CancelledError):
+        return {"code": "SERVER_STOPPED", "message": "the server was stopped; the volume is undone", "details": {}}
+    return {"code": "INTERNAL_ERROR", "message": "the server failed; its log says why", "details": {}}
+
+
+def _end_of(row: CatalogRow, trail: Trail) -> VolumeProgress:
+    by_action = {event.action: event.outputs for event in trail.events}
+    seeded = by_action.get("seed_completed", {})
+    counts: Mapping[str, int] | None = seeded.get("row_counts")
+    expires_at: datetime | None = expiry_of(trail.events) if seeded else None
+    return VolumeProgress(
+        test_run_id=row.test_run_id,
+        status=run_status(trail.events) or "open",
+        bundles=seeded.get("bundles"),
+        rows=None if counts is None else sum(counts.values()),
+        row_counts=counts,
+        expires_at=expires_at,
+        digest=seeded.get("digest"),
+        error=by_action.get("seed_failed", {}).get("error"),
+    )
