@@ -126,11 +126,28 @@ async def test_a_waiter_that_leaves_disturbs_nobody(store: MoodyStore, tmp_path:
 async def test_close_waits_for_what_was_written(store: MoodyStore, tmp_path: Path) -> None:
     """A process that ends stores the marks that nobody waits for."""
     log = SegmentLog(store)
-    log.write(a_mark("a", "close"))
-    log.write(a_mark("b", "close"))
+    log.write_later(a_mark("a", "close"))
+    log.write_later(a_mark("b", "close"))
     await log.close()
     assert segments(tmp_path) == [["a", "b"]]
     await SegmentLog(store).close()
+
+
+async def test_a_mark_that_nobody_waits_for_goes_with_the_next(store: MoodyStore, tmp_path: Path) -> None:
+    """A close mark shares the segment of the open mark that follows it."""
+    log = SegmentLog(store)
+    log.write_later(a_mark("a", "close"))
+    await log.write(a_mark("b"))
+    assert segments(tmp_path) == [["a", "b"]]
+
+
+async def test_a_mark_that_nobody_waits_for_is_stored_soon(store: MoodyStore, tmp_path: Path) -> None:
+    """A close mark that nothing follows is stored by itself, a moment later."""
+    log = SegmentLog(store)
+    log.write_later(a_mark("a", "close"))
+    await asyncio.wait_for(store.held.wait(), 5)
+    await log.close()
+    assert segments(tmp_path) == [["a"]]
 
 
 async def test_each_process_has_a_chain_of_its_own(store: MoodyStore) -> None:

@@ -35,9 +35,10 @@ class ObjectAuditLog:
 
     async def note(self, mark: Mark) -> None:
         """See `AuditLog.note`."""
-        stored = self._segments.write(mark)
         if mark.kind == "open":
-            await stored
+            await self._segments.write(mark)
+        else:
+            self._segments.write_later(mark)
 
     async def marks(self, seen: Mapping[str, int]) -> LogNews:
         """See `AuditLog.marks`."""

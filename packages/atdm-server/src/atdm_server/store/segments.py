@@ -1,7 +1,8 @@
 """The process log: one chain of segments for each server process, with group commit.
 
-One PUT is in flight at a time; the marks that arrive meanwhile form the next segment together. No timer waits for
-company, so a lonely request pays one PUT, and a hundred at once pay two.
+One PUT is in flight at a time; the marks that arrive meanwhile form the next segment together. Nobody who waits for a
+mark waits for company, so a lonely request pays one PUT, and a hundred at once pay two. Marks that nobody waits for go
+with the next that somebody does, or a moment later by themselves.
 
 After a while a process goes on in a new log, so that the old one ends and need not be read again for ever.
 """
@@ -34,6 +35,7 @@ __all__ = [
 
 MOST_SEGMENTS: Final = 1000
 LONGEST_LIFE: Final = 3600.0  # seconds; no segment is begun in a log that is older
+COMPANY: Final = 0.2  # seconds that a mark which nobody waits for is held back
 
 _SCHEMA = pa.schema(
     [
@@ -119,20 +121,41 @@ class SegmentLog:
         self._begin_log()
         self._waiting: list[tuple[Mark, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._held: asyncio.TimerHandle | None = None
 
     def write(self, mark: Mark) -> asyncio.Future[None]:
         """Put a mark into the next segment; the future ends when that is stored."""
-        stored = asyncio.get_running_loop().create_future()
-        stored.add_done_callback(_retrieved)
-        self._waiting.append((mark, stored))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_all())
+        stored = self._wait(mark)
+        self._begin_writing()
         return stored
+
+    def write_later(self, mark: Mark) -> None:
+        """Put a mark into the next segment, or into one of its own a moment later. Its failure is told to nobody.
+
+        A close mark that is lost does no harm: the next reader takes the run for open, and looks.
+        """
+        self._wait(mark)
+        if self._held is None:
+            self._held = asyncio.get_running_loop().call_later(COMPANY, self._begin_writing)
 
     async def close(self) -> None:
         """Return when all marks are stored, or cannot be."""
+        self._begin_writing()
         if self._writer is not None:
             await asyncio.wait([self._writer])
+
+    def _wait(self, mark: Mark) -> asyncio.Future[None]:
+        stored = asyncio.get_running_loop().create_future()
+        stored.add_done_callback(_retrieved)
+        self._waiting.append((mark, stored))
+        return stored
+
+    def _begin_writing(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+        if self._waiting and (self._writer is None or self._writer.done()):
+            self._writer = asyncio.create_task(self._write_all())
 
     async def _write_all(self) -> None:
         while self._waiting:
@@ -180,6 +203,6 @@ class SegmentLog:
 
 
 def _retrieved(stored: "asyncio.Future[None]") -> None:
-    """Close marks are not waited for; their failure is no news, as the next reader takes the run for open."""
+    """Not everybody waits to the end; what nobody asks for is no unhandled error."""
     if not stored.cancelled():
         stored.exception()
