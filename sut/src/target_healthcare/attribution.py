@@ -16,12 +16,14 @@ def is_of_run(table: Table, alias: str, number: int, *, of_all: bool = False) ->
         return sql.SQL(form).format(column=sql.Identifier(alias, RUN_COLUMN), run_id=run_id)
     form = "{run_id}::text IS NULL" if of_all else "tagged.run_id = {run_id}"
     return sql.SQL(
-        "({key}) IN (SELECT {told} FROM atdm_run_row AS tagged, jsonb_populate_record({empty}, tagged.key) AS told"
+        # Some row of the table lends the columns that are not the key, as a domain may allow none of them to be null.
+        '({key}) IN (SELECT {told} FROM atdm_run_row AS tagged, (SELECT "atdm row" FROM {rows} AS "atdm row" LIMIT 1)'
+        ' AS lent, jsonb_populate_record(lent."atdm row", tagged.key) AS told'
         " WHERE tagged.table_name = {table} AND {condition})"
     ).format(
         key=_columns(alias, table.primary_key),
         told=_columns("told", table.primary_key),
-        empty=empty_row(table.name),
+        rows=sql.Identifier(table.name),
         table=sql.Literal(table.name),
         condition=sql.SQL(form).format(run_id=run_id),
     )

@@ -75,6 +75,24 @@ async def test_a_database_without_migrations_is_served(dsn: str) -> None:
         assert await digest(target) == before
 
 
+async def test_columns_that_a_domain_keeps_from_being_null(empty_database: str) -> None:
+    """Rows of a table without a run column come and go, also where a null of its row type cannot be."""
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("CREATE DOMAIN code AS text NOT NULL CHECK (value <> '')")
+        connection.execute("CREATE TABLE shelf (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code code)")
+    prepare_database(settings_for(empty_database, TARGET_SCHEMA="database"))
+    async with running_target(settings_for(empty_database, TARGET_SCHEMA="database", TARGET_POOL_SIZE="1")) as target:
+        before = await digest(target)
+        tables = {"shelf": [{"id": "shelf-1", "code": "a"}, {"id": "shelf-2", "code": "b"}]}
+        seeded = await target.put("/internal/runs/r", json={"bundle_sha": SHA, "tables": tables})
+        assert seeded.status_code == 201, seeded.text
+        assert (await target.get("/internal/runs/r")).json()["row_counts"] == {"shelf": 2}
+        deleted = await target.delete("/internal/runs/r")
+        assert deleted.status_code == 200, deleted.text
+        assert deleted.json()["deleted_counts"] == {"shelf": 2}
+        assert await digest(target) == before
+
+
 async def digest(target: httpx2.AsyncClient) -> object:
     """The digests of all tables."""
     return (await target.get("/internal/digest")).json()
