@@ -93,7 +93,14 @@ def test_every_message_of_the_page_is_provoked() -> None:
 def test_what_is_wrong_around_a_command(beginning: str, alone: dict[str, str]) -> None:
     """A stack, a server, a client and a screenshot say what they lack."""
     words, changes = SURROUNDINGS[beginning]
-    assert fails(words, alone | changes, {alone["ATDM_HOME"]: "/tmp/atdm/.atdm"}) == on_page(beginning)
+    # A stack may run at the default address; the message is the same for another where nobody is.
+    address = f"http://127.0.0.1:{alone['ATDM_PORT']}"
+    names = {
+        alone["ATDM_HOME"]: "/tmp/atdm/.atdm",
+        address: "http://127.0.0.1:18001",
+        "(from ATDM_API_URL)": "(from the default)",
+    }
+    assert fails(words, {"ATDM_API_URL": address} | alone | changes, names) == on_page(beginning)
 
 
 def test_a_port_is_taken(alone: dict[str, str]) -> None:

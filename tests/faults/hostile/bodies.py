@@ -35,7 +35,7 @@ WRONG: Final[dict[str, list[Any]]] = {
     "scenario": [None, True, 5, [], {}, "", "x" * 129, ["active_member_clean"]],
     "domain": [True, 5, [], {}, "", "x" * 129],
     "constraints": [None, True, 5, "", [], [["member_status", "active"]], {"member_status": []}, {"member_status": {}}],
-    "seed": ["7", True, -1, 2**53, 2**64, 10**100, 1.5, [], {}, ""],
+    "seed": ["7", True, -1, 2**53, 2**64, 10**100, 1.5, ["7"], [-1], [2**53], [1.5], [0] * 1001, {}, ""],
     "delivery": [None, True, "", [], {"seed_target": 0}, {"seed_target": "true"}, {"cleanup_strategy": "never"}],
     "as_of": ["", "yesterday", "2026-13-01", "2026-02-30", "20260704", "-0001-01-01", "2026-07-04T00:00:00Z", 20260704],
     "ttl_seconds": [0, -1, 31_536_001, 2**63, "60", 1.5, True, []],

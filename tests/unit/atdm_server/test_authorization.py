@@ -19,6 +19,8 @@ from tests.unit.atdm_server.tiny_server import closed_port
 OPEN: Final = None
 SCOPE_OF: Final[Mapping[tuple[str, str], Scope | None]] = {
     ("POST", "/test-data/requests"): "seed",
+    ("POST", "/test-data/volumes"): "seed",
+    ("GET", "/test-data/volumes/{run_id}/events"): "read",
     ("POST", "/test-data/runs/{run_id}/reset"): "reset",
     ("POST", "/test-data/runs/{run_id}/extend"): "reset",
     ("POST", "/test-data/reset/all"): "admin",
