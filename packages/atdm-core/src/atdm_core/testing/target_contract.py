@@ -45,7 +45,7 @@ class TargetContract(TargetStories):
 
         self.tell(story)
 
-    def test_other_bundle_isassert_refused(self) -> None:
+    def test_other_bundle_is_refused(self) -> None:
         """Another bundle under the id of a seeded run is refused, and the first one stays."""
 
         async def story(target: Target) -> None:
@@ -85,7 +85,7 @@ class TargetContract(TargetStories):
 
         self.tell(story)
 
-    def test_late_seed_isassert_refused(self) -> None:
+    def test_late_seed_is_refused(self) -> None:
         """A seed that arrives after the delete of its run is refused, whether or not the run was ever seeded."""
 
         async def story(target: Target) -> None:
@@ -310,23 +310,6 @@ class TargetContract(TargetStories):
 
         self.tell(story)
 
-    def test_all_runs_are_deleted_together(self) -> None:
-        """A deletion of all takes every run, with what hangs on it, and none of them can be seeded again."""
-
-        async def story(target: Target) -> None:
-            mine = await self.make_bundle()
-            other, _ = leaning_on(mine, await target.seed(mine, None), await self.make_bundle())
-            await target.seed(other, 3600)
-            planted = await self.plant(target, mine)
-            deletion = await self.open_database(target).delete_all()
-            assert [row.table for row in deletion.residue] == ([planted[0]] if planted else [])
-            assert list(await target.seeded("", 1000)) == []
-            for bundle in (mine, other):
-                assert await self.held(target, bundle.run_id) == {}
-                await self.assert_refused(target, bundle)
-
-        self.tell(story)
-
     def test_load_writes_every_row(self) -> None:
         """A run that comes in pieces is written whole and counted, and is no other than a seeded one afterwards."""
 
@@ -378,5 +361,22 @@ class TargetContract(TargetStories):
             assert await self.held(target, run.volume.run_id) == {}
             await target.load(run.load(), None)
             assert await self.held(target, run.volume.run_id) == run.counts()
+
+        self.tell(story)
+
+    def test_all_runs_are_deleted_together(self) -> None:
+        """A deletion of all takes every run, with what hangs on it, and none of them can be seeded again."""
+
+        async def story(target: Target) -> None:
+            mine = await self.make_bundle()
+            other, _ = leaning_on(mine, await target.seed(mine, None), await self.make_bundle())
+            await target.seed(other, 3600)
+            planted = await self.plant(target, mine)
+            deletion = await self.open_database(target).delete_all()
+            assert [row.table for row in deletion.residue] == ([planted[0]] if planted else [])
+            assert list(await target.seeded("", 1000)) == []
+            for bundle in (mine, other):
+                assert await self.held(target, bundle.run_id) == {}
+                await self.assert_refused(target, bundle)
 
         self.tell(story)
