@@ -18,7 +18,7 @@ from atdm_healthcare import PACK
 from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
 from tests.unit.atdm_healthcare.plans import make_plan
-from tests.unit.atdm_server.tiny_server import Seen, TinyServer, closed_port, http, tiny_server
+from tests.unit.atdm_server.tiny_server import TinyServer, closed_port, http, tiny_server
 from tests.unit.target_healthcare.exports import read_frames
 
 TIMEOUT = 0.3  # seconds
@@ -284,19 +284,33 @@ async def test_the_token_stands_in_no_error(server: TinyServer, target: HttpTarg
     assert TOKEN not in repr(refusal.value.__dict__)
 
 
-async def test_a_deletion_is_waited_for_while_the_target_is_well(server: TinyServer, target: HttpTarget) -> None:
-    """A delete that takes longer than an answer may is waited for as long as the target's health answers."""
+async def test_a_late_deletion_is_waited_for_by_the_rows_that_are_left(server: TinyServer, target: HttpTarget) -> None:
+    """A delete of many rows may take longer than an answer may."""
+    left = {"run_id": "run", "state": "seeded", "row_counts": {"plan": 50_000}}
+    server.late["DELETE"] = 2 * TIMEOUT
+    server.answer = lambda seen: http(200, left if seen.method == "GET" else DELETED)
+    assert (await target.delete("run")).deleted_counts == {"plan": 1}
+    assert [seen.method for seen in server.seen] == ["DELETE", "GET"]
 
-    def answer(seen: Seen) -> bytes | None:
-        checks = sum(each.path == "/health" for each in server.seen)
-        if seen.path == "/health":
-            return http(200, {}) if checks < 3 else None
-        return None
 
-    server.answer = answer
+@pytest.mark.parametrize(
+    "told",
+    [
+        http(200, {"run_id": "run", "state": "deleted", "row_counts": {"plan": 50_000}}),
+        http(200, {"run_id": "run", "state": "seeded", "row_counts": {"plan": 1}}),
+        http(404, {"error": {"code": "RUN_NOT_FOUND", "message": "no run", "details": {}}}),
+        None,
+    ],
+    ids=["deleted", "few rows", "unknown", "no answer"],
+)
+async def test_a_deletion_whose_answer_is_lost_is_given_up(
+    server: TinyServer, target: HttpTarget, told: bytes | None
+) -> None:
+    """A delete without an answer is not waited for where the target has nothing left that could take so long."""
+    server.answer = lambda seen: told if seen.method == "GET" else None
     with pytest.raises(TargetUnreachable, match=r"did not answer in 0\.3 s"):
         await asyncio.wait_for(target.delete("run"), 5)
-    assert [seen.path for seen in server.seen] == ["/internal/runs/run", "/health", "/health", "/health"]
+    assert [seen.method for seen in server.seen] == ["DELETE", "GET"]
 
 
 async def test_a_load_is_sent_as_frames(server: TinyServer, target: HttpTarget) -> None:

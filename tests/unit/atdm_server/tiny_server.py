@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ class Seen(Struct, frozen=True):
 class TinyServer:
     """`answer` makes the bytes of an answer; None: say nothing, and keep the connection open until the end.
 
-    `drip` sends them a byte at a time, `hang_up` ends the connection after them.
+    `late` is after how many seconds, by method. `drip` sends it a byte at a time, `hang_up` ends the connection after it.
     """
 
     def __init__(self) -> None:
@@ -29,6 +29,7 @@ class TinyServer:
         self.seen: list[Seen] = []
         self.connections = 0
         self.answer: Callable[[Seen], bytes | None] = lambda _: http(200, {})
+        self.late: dict[str, float] = {}
         self.drip = False
         self.hang_up = False
         self._end = asyncio.Event()
@@ -39,6 +40,7 @@ class TinyServer:
         try:
             while request := await self._read(reader):
                 self.seen.append(request)
+                await self._pass(self.late.get(request.method, 0.0))
                 await self._write(writer, self.answer(request))
                 if self.hang_up:
                     return
@@ -77,14 +79,17 @@ class TinyServer:
             for byte in answer:  # slowly, and without an end in sight
                 writer.write(bytes([byte]))
                 await writer.drain()
-                try:
-                    await asyncio.wait_for(self._end.wait(), 0.05)
-                except TimeoutError:
-                    continue
-                return
+                await self._pass(0.05)
+                if self._end.is_set():
+                    return
         else:
             writer.write(answer)
             await writer.drain()
+
+    async def _pass(self, seconds: float) -> None:
+        if seconds:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._end.wait(), seconds)
 
 
 def http(status: int, body: object, **headers: str) -> bytes:

@@ -19,12 +19,17 @@ __all__ = ["HttpTarget"]
 
 _POOL: Final = httpx2.Limits(max_connections=64, max_keepalive_connections=16)
 _LOAD_PATIENCE: Final = 600.0  # seconds between two signs of life of a load
-_DELETE_PATIENCE: Final = 1800.0  # seconds; ten million rows take some minutes
+_DELETED_PER_SECOND: Final = 5_000  # rows; a slow database with many indexes takes ten times as many
 _GONE: Final = frozenset({"RUN_DELETED", "RUN_NOT_FOUND"})
 
 
 class _Extended(msgspec.Struct, frozen=True):
     expires_at: datetime
+
+
+class _Described(msgspec.Struct, frozen=True):
+    state: str
+    row_counts: Mapping[str, int]
 
 
 class _ListedRun(msgspec.Struct, frozen=True):
@@ -74,7 +79,7 @@ class HttpTarget:
 
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""
-        return read_answer(await self._take_back(f"/internal/runs/{run_id}"), Deletion, ResetFailed)
+        return read_answer(await self._take_back(run_id, f"/internal/runs/{run_id}"), Deletion, ResetFailed)
 
     async def extend(self, run_id: str, ttl_seconds: int) -> datetime:
         """See `Target.extend`. A `TargetError` when the target refuses for another reason."""
@@ -90,7 +95,7 @@ class HttpTarget:
 
     async def expire(self, run_id: str) -> Deletion | None:
         """See `Target.expire`; errors as in `delete`."""
-        response = await self._take_back(f"/internal/expired/{run_id}")
+        response = await self._take_back(run_id, f"/internal/expired/{run_id}")
         if not response.is_success and error_of(response)[0] == "NOT_EXPIRED":
             return None
         return read_answer(response, Deletion, ResetFailed)
@@ -110,17 +115,28 @@ class HttpTarget:
         """Close the pool."""
         await self._http.aclose()
 
-    async def _take_back(self, path: str) -> httpx2.Response:
-        """Delete a run, which takes as long as it has rows: waited for as long as the target is there otherwise."""
-        with reaching(self._url, _DELETE_PATIENCE):
-            deleting = asyncio.create_task(self._http.request("DELETE", path, timeout=_DELETE_PATIENCE))
+    async def _take_back(self, run_id: str, path: str) -> httpx2.Response:
+        """Delete a run. An answer that is late is waited for as long as the rows that are left may take."""
+        with reaching(self._url, self._timeout):
+            deleting = asyncio.create_task(self._http.request("DELETE", path, timeout=None))
             try:
-                async with asyncio.timeout(_DELETE_PATIENCE):
-                    while not (await asyncio.wait({deleting}, timeout=self._timeout))[0]:
-                        await self.check()
+                done, _ = await asyncio.wait({deleting}, timeout=self._timeout)
+                if not done:
+                    patience = await self._rows_of(run_id) / _DELETED_PER_SECOND
+                    done, _ = await asyncio.wait({deleting}, timeout=patience)
+                if not done:
+                    raise TimeoutError
                 return await deleting
             finally:
                 deleting.cancel()
+
+    async def _rows_of(self, run_id: str) -> int:
+        """How many rows the target still has of a run; 0 when it has been taken back, and only the answer was lost."""
+        response = await self._send("GET", f"/internal/runs/{run_id}")
+        if not response.is_success:
+            return 0
+        run = read_answer(response, _Described, ResetFailed)
+        return sum(run.row_counts.values()) if run.state == "seeded" else 0
 
     async def _send(
         self, method: str, path: str, content: bytes | None = None, params: Mapping[str, str | int] | None = None
