@@ -21,7 +21,7 @@ class Seen(Struct, frozen=True):
 class TinyServer:
     """`answer` makes the bytes of an answer; None: say nothing, and keep the connection open until the end.
 
-    `late` is after how many seconds, by method. `drip` sends it a byte at a time, `hang_up` ends the connection after it.
+    `late` is after how many seconds, by method. `drip` sends it byte by byte, `hang_up` ends the connection after it.
     """
 
     def __init__(self) -> None:
