@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from atdm_core.audit import Trail
-from atdm_core.errors import ResetFailed, StoreUnavailable, TargetUnreachable, TokenMismatch, TrailConflict
+from atdm_core.errors import AtdmError, ResetFailed, StoreUnavailable, TargetUnreachable, TokenMismatch, TrailConflict
 from atdm_core.recent import MOST
 from atdm_core.reset import residue_of
 from atdm_core.values import Deletion, Residue
 from tests.unit.atdm_core.house import House
+from tests.unit.atdm_core.weather import When
 
 
 async def test_reset_deletes_and_records(house: House) -> None:
@@ -100,19 +101,41 @@ async def test_wrong_token_leaves_a_denied_mark(house: House) -> None:
 
 
 @pytest.mark.parametrize("error", [ResetFailed("rows of others point at them"), TargetUnreachable("away")])
-async def test_failed_reset_is_recorded_and_can_be_repeated(house: House, error: Exception) -> None:
-    """A target that does not delete is recorded with its reason; the next reset works."""
+async def test_failed_reset_is_recorded_and_can_be_repeated(house: House, error: AtdmError) -> None:
+    """A target that does not delete, or does not say so, is recorded with its reason; the next reset works."""
     outcome = await house.ask()
     house.weather.fails("target.delete", error)
     with pytest.raises(type(error)) as refusal:
         await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
-    assert refusal.value.run_id == outcome.test_run_id  # pyright: ignore[reportAttributeAccessIssue]
+    assert refusal.value.run_id == outcome.test_run_id
     view = await house.engine.trail(outcome.test_run_id)
     assert (view.status, view.reset_status) == ("ready", "failed")
     assert view.events[-1].outputs["error"]["message"] == str(error)
-    assert house.out.log.noted[-1].state == "kept"
+    assert house.open_runs() == (set() if isinstance(error, ResetFailed) else {outcome.test_run_id})
     assert (await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")).status == "cleaned"
     assert house.rows() == 0
+
+
+async def test_refused_reset_is_not_tried_again(house: House) -> None:
+    """A reset that the target refused has ended, and recovery leaves the run as it is."""
+    outcome = await house.ask()
+    house.weather.fails("target.delete", ResetFailed("rows of others point at them"))
+    with pytest.raises(ResetFailed):
+        await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    await house.neighbour().recover()
+    assert (await house.status(outcome.test_run_id), house.rows()) == ("ready", 2)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_reset_whose_answer_was_lost_is_ended(house: House, when: When) -> None:
+    """A reset of which nobody knows whether the target carried it out is ended by recovery."""
+    outcome = await house.ask()
+    house.weather.fails("target.delete", TargetUnreachable("away"), when=when)
+    with pytest.raises(TargetUnreachable):
+        await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    await house.recover()
+    assert (await house.status(outcome.test_run_id), house.rows()) == ("cleaned", 0)
+    assert house.open_runs() == set()
 
 
 async def test_reset_whose_record_was_lost_can_be_repeated(house: House) -> None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from atdm_core.audit import Mark, Trail, run_status
 from atdm_core.catalog import catalog_row
-from atdm_core.errors import RunNotFound, TrailBroken, TrailConflict
+from atdm_core.errors import RunNotFound, TargetUnreachable, TrailBroken, TrailConflict
 from atdm_core.expiry import expire
 from atdm_core.protocols import Services
 from atdm_core.reset import GONE, finish_reset, start_reset
@@ -330,9 +330,12 @@ def _is_wiped(trail: Trail) -> bool:
 
 
 def _is_being_reset(trail: Trail) -> bool:
+    """Whether a reset was begun and has not ended: not even in a refusal, which an answer that was lost is not."""
     resets = ("reset_started", "reset_completed", "reset_failed")
-    last = next((event.action for event in reversed(trail.events) if event.action in resets), None)
-    return last == "reset_started"
+    last = next((event for event in reversed(trail.events) if event.action in resets), None)
+    if last is None or last.action == "reset_completed":
+        return False
+    return last.action == "reset_started" or last.outputs["error"]["code"] == TargetUnreachable.code
 
 
 def _record_rollback(trail: Trail, deletion: Deletion) -> bool:

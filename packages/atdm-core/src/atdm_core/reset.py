@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from atdm_core.audit import Mark, Trail, run_status
-from atdm_core.errors import RunNotFound, TargetError, TokenMismatch
+from atdm_core.errors import RunNotFound, TargetError, TargetUnreachable, TokenMismatch
 from atdm_core.ids import check_id, same_token
 from atdm_core.protocols import Order, Services
 from atdm_core.run_events import append_events
@@ -93,7 +93,8 @@ async def _wipe(services: Services, trail: Trail, invoker: str) -> Deletion | No
     except TargetError as error:
         failure = {"error": {"code": error.code, "message": error.message, "details": dict(error.details)}}
         await append_events(services.log, run_id, lambda t: _fail(t, invoker, failure), started)
-        await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="kept"))
+        if not isinstance(error, TargetUnreachable):  # else nobody knows what it did, and recovery ends what was begun
+            await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state="kept"))
         error.run_id = run_id
         raise
 
