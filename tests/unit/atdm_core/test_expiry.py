@@ -196,6 +196,21 @@ async def test_reset_during_the_expiry(house: House) -> None:
     assert house.open_runs() == set()
 
 
+async def test_expiry_that_is_carried_out_late(house: House) -> None:
+    """A reaper whose first try is carried out while it makes its second records the end, as nobody else would."""
+    outcome = await house.ask(ttl_seconds=TTL)
+    house.weather.fails("target.expire", TargetUnreachable("away"))
+    await house.sweep(after=TTL)
+    held, go = house.weather.holds("target.expire", "before")
+    second = asyncio.create_task(house.sweep())
+    await asyncio.wait_for(held.wait(), 5)
+    await house.out.target.expire(outcome.test_run_id)
+    go.set()
+    await second
+    assert await house.status(outcome.test_run_id) == "expired"
+    assert house.open_runs() == set()
+
+
 async def test_reset_that_the_expiry_overtakes(house: House) -> None:
     """A reset whose rows the reaper deletes and records first says that the run is clean already, as its trail."""
     outcome, other = await house.ask(ttl_seconds=TTL), house.neighbour()

@@ -36,26 +36,27 @@ class Reaper:
         stuck, self._stuck = self._stuck, set()
         for run_id in sorted(overdue, key=lambda run_id: run_id in stuck)[:AT_ONCE]:
             try:
-                await self._expire(run_id)
+                await self._expire(run_id, again=run_id in stuck)
             except Exception as error:  # noqa: BLE001 - whatever it was, it must not save the others
                 self._stuck.add(run_id)
                 self._report(run_id, error)
         self._stuck |= stuck.intersection(overdue[AT_ONCE:])
 
-    async def _expire(self, run_id: str) -> None:
+    async def _expire(self, run_id: str, *, again: bool) -> None:
+        """`again`: this process has tried before, and does not know what came of it."""
         trail = await self._services.log.read(run_id)
         if trail is None or run_status(trail.events) != "ready":
             return  # not decided yet, not ours, or Recovery's to wipe
         mark = Mark(kind="open", run_id=run_id, at=self._services.clock(), invoker=REAPER, state="expiring")
         await self._services.log.note(mark)
-        await expire(self._services, trail)
+        await expire(self._services, trail, again=again)
 
 
 async def expire(services: Services, trail: Trail, *, again: bool = False) -> None:
     """Have the target delete the rows of a ready run if its time is up, record it, and close its mark.
 
     Rows that are gone already are left to be recorded by whoever deleted them, who knows what they were; `again`:
-    that one has died.
+    that one has died, or was this process, and has heard no answer.
     """
     run_id = trail.run_id
     try:
