@@ -47,8 +47,13 @@ class S3:
 
     def keys(self, bucket: str) -> list[str]:
         """The keys of a bucket, read past everything that ATDM says."""
-        listing = httpx2.get(f"{self.endpoint}/{bucket}", params={"list-type": "2"}).raise_for_status().text
-        return re.findall(r"<Key>(.*?)</Key>", listing)
+        found: list[str] = []
+        while True:  # a listing has a thousand keys at most
+            params = {"list-type": "2", "start-after": found[-1] if found else ""}
+            listing = httpx2.get(f"{self.endpoint}/{bucket}", params=params).raise_for_status().text
+            found += re.findall(r"<Key>(.*?)</Key>", listing)
+            if "<IsTruncated>true</IsTruncated>" not in listing:
+                return found
 
     def read(self, bucket: str, key: str) -> bytes:
         """The bytes of an object."""
