@@ -25,6 +25,7 @@ CONTRACT: dict[str, set[str]] = {
     "atdm_audit_events_total": {"action", "status"},
     "atdm_audit_write_latency_seconds": set(),
     "atdm_audit_dropped_events_total": set(),
+    "atdm_overdue_runs": set(),
 }
 """The metrics of the contract with their labels; those in seconds are histograms."""
 

@@ -28,13 +28,15 @@ def test_reset_all_takes_every_run(surface: Surface) -> None:
     assert actions(surface, answer["audit_run_id"]) == ["reset_started", "reset_completed"]
 
 
-def test_run_can_be_reset_after_reset_all(surface: Surface) -> None:
-    """A run whose rows went with all others can still be reset by its token, and is clean then."""
+def test_run_says_that_it_went_with_all_others(surface: Surface) -> None:
+    """A run whose rows went with all others is cleaned, says with whom, and its reset has nothing to do."""
     run = surface.request({"scenario": "active_member_clean"})
-    surface.reset_all()
+    by = surface.reset_all()["audit_run_id"]
+    trail = surface.trail(run["test_run_id"])
+    assert (trail["status"], trail["reset_status"]) == ("cleaned", "cleaned")
+    assert trail["events"][-1]["outputs"] == {"strategy": "reset_all", "audit_run_id": by}
     outcome = surface.reset(run["test_run_id"], run["cleanup"]["cleanup_token"])
-    assert outcome["status"] == "cleaned"
-    assert surface.trail(run["test_run_id"])["status"] == "cleaned"
+    assert outcome["status"] == "already_cleaned"
 
 
 def test_restore_brings_the_snapshot_back(surface: Surface) -> None:

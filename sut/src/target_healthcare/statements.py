@@ -80,8 +80,8 @@ def describe_run(tables: tuple[Table, ...]) -> bytes:
         )
         for table in tables
     ]
-    query = "SELECT run_id, state, bundle_sha, created_at, expires_at{} FROM atdm_run WHERE atdm_run.run_id = $1"
-    return sql.SQL(query).format(sql.Composed(counts)).as_bytes(None)
+    entry = sql.SQL("SELECT run_id, state, bundle_sha, created_at, expires_at, taken_back_by")
+    return (entry + sql.Composed(counts) + sql.SQL(" FROM atdm_run WHERE atdm_run.run_id = $1")).as_bytes(None)
 
 
 def find_row(table: Table) -> bytes:

@@ -136,7 +136,7 @@ class Volumes:
 
     def _find_same(self, connection: Connection, run_id: str, bundle_sha: str) -> SeedAnswer:
         """The run id is taken: find out by whom; the other has committed, or the key would still be free."""
-        ((_, state, known_sha, _, expires_at, *counts),) = connection.execute(self._describe, [run_id]).fetchall()
+        ((_, state, known_sha, _, expires_at, _, *counts),) = connection.execute(self._describe, [run_id]).fetchall()
         if state == "deleted":
             raise RunDeleted(f"run '{run_id}' was deleted and cannot be seeded again; use a new run id")
         if known_sha != bundle_sha:

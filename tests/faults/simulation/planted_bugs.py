@@ -5,9 +5,10 @@ from typing import Any, Final
 import msgspec
 
 from atdm_core import Outcome, Request
-from atdm_core.audit import Trail, run_status
-from atdm_core.errors import TrailConflict
+from atdm_core.audit import Mark, Trail, run_status
+from atdm_core.errors import TargetError, TrailConflict
 from atdm_core.run import Run
+from atdm_core.run_events import append_events
 from atdm_core.testing import MemoryTarget
 from atdm_core.values import Bundle, Caller, CatalogRow, Claim, Deletion
 from tests.faults.simulation.bucket import Bucket, BucketStore
@@ -156,6 +157,24 @@ class DeletesUnasked(MemoryTarget):
         return deletion
 
 
+class TakesAllBackAgain(MemoryTarget):
+    """Does not remember who took all runs back, so that it is done once more when it comes twice or too late."""
+
+    def _require_new(self, by: str, refusal: type[TargetError]) -> None:
+        pass
+
+
+class TakesStrategiesForFailed(SimulatedRecovery):
+    """Takes a strategy whose process died for one that never came to anything."""
+
+    async def _settle_strategy(self, mark: Mark) -> None:
+        trail = await self._trail(mark.run_id)
+        event = trail.events[0].action.replace("_started", "_failed")
+        await append_events(self._services.log, mark.run_id, lambda t: bool(t.record(event, invoker="x")), trail)
+        await self._close(trail, "ended")
+        self._end(mark.run_id, lambda _: True)
+
+
 PLANTED_BUGS: Final = {
     "wipes before it decides": Design(recovery=WipesFirst),
     "takes 'already exists' for a rollback": Design(recovery=TakesConflictForRollback),
@@ -169,6 +188,8 @@ PLANTED_BUGS: Final = {
     "seeds before the open mark is stored": Design(engine=SeedsUnannounced),
     "does not sync": Design(bucket=Unsynced),
     "leaves no tombstone": Design(target=NoTombstone),
+    "takes all runs back again": Design(target=TakesAllBackAgain),
+    "takes a strategy that was cut off for failed": Design(recovery=TakesStrategiesForFailed),
     "deletes rows of others": Design(target=DeletesUnasked),
 }
 """Designs with one bug each, by what is wrong with them."""

@@ -50,6 +50,7 @@ class Promises:
         self._run_of_key: dict[str, str] = {}
         self._reference = {name: dict(rows) for name, rows in target.tables.items()}
         self._violation: str | None = None
+        self.replaced_by: set[str] = set()
 
     def life(self, run_id: str) -> Life:
         """What is known of a run."""
@@ -82,8 +83,11 @@ class Promises:
         life = self.life(run_id)
         life.buried, life.restored = True, False
 
-    def replaced(self, tables: Mapping[str, Mapping[Any, Mapping[str, Any]]]) -> None:
+    def replaced(self, tables: Mapping[str, Mapping[Any, Mapping[str, Any]]], by: str) -> None:
         """All rows are gone, or those of a baseline are there instead: no promise to any run outlives that."""
+        if by in self.replaced_by:
+            self._break(f"{by} was carried out twice")
+        self.replaced_by.add(by)
         here = {row.get("test_run_id") for rows in tables.values() for row in rows.values()}
         for run_id, life in self.lives.items():
             if life.rows is not None:

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from atdm_core.audit import Trail, run_status
 from atdm_core.ids import token_sha256
+from atdm_core.strategy_trail import STRATEGY
 from atdm_core.values import CatalogQuery, CatalogRow
 from atdm_server.store import ObjectAuditLog, ObjectCatalog
 from atdm_server.verify import verify_store
@@ -34,7 +35,10 @@ async def check_settlement(world: World) -> None:
         _check_told(run_id, life, found)
         _check_rows(world, run_id, life, found.trails.get(run_id), seeded)
     for run_id, trail in found.trails.items():
-        _check_rolled_back(run_id, trail)
+        if run_id.startswith(STRATEGY):
+            _check_strategy(trail, is_done=run_id in world.promises.replaced_by)
+        else:
+            _check_rolled_back(run_id, trail)
     _check_none_open(world)
 
 
@@ -81,8 +85,8 @@ def _check_rows(world: World, run_id: str, life: Life, trail: Trail | None, seed
         raise Broken(f"the ledger has run {run_id} as seeded, and its trail says {status}")
     if life.rows is None or status != "ready":
         return
-    if run_id not in seeded and not life.free:
-        raise Broken(f"run {run_id} is ready and nobody has asked for its end, and the ledger has no rows of it")
+    if run_id not in seeded and not life.restored:
+        raise Broken(f"run {run_id} is ready, and the ledger has no rows of it")
     if life.deadline is not None and life.deadline < world.settled_at and not life.free:
         raise Broken(f"the time of run {run_id} was up at {life.deadline}, and it has not ended")
 
@@ -91,6 +95,15 @@ def _check_rolled_back(run_id: str, trail: Trail) -> None:
     actions = [event.action for event in trail.events]
     if "seed_failed" in actions and "rollback_completed" not in actions:
         raise Broken(f"run {run_id} is to be rolled back, and is not: {actions}")
+
+
+def _check_strategy(trail: Trail, *, is_done: bool) -> None:
+    """A strategy ends as it went in the target."""
+    last = trail.events[-1].action
+    if last.endswith("_started"):
+        raise Broken(f"{trail.run_id} has no end")
+    if last.startswith(("reset", "restore")) and last.endswith("_completed") != is_done:
+        raise Broken(f"{trail.run_id} was carried out: {is_done}, and its trail says {last}")
 
 
 def _check_none_open(world: World) -> None:

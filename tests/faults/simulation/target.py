@@ -11,7 +11,7 @@ import pyarrow as pa
 from atdm_core.protocols import Export, Load
 from atdm_core.testing import MemoryBaselines, MemoryTarget
 from atdm_core.testing.memory_target import one_by_one
-from atdm_core.values import Bundle, Deletion, Manifest, SeedReceipt, TableDigest
+from atdm_core.values import Bundle, Deletion, LedgerEntry, Manifest, SeedReceipt, TableDigest
 from tests.faults.simulation.promises import Promises
 from tests.faults.simulation.virtual_loop import Process
 from tests.faults.simulation.weather import Link, Weather
@@ -97,19 +97,27 @@ class TargetLink:
         """See `Target.seeded`."""
         return await self._read("seeded", lambda: at_once(self._target.seeded(after, limit)))
 
+    async def describe(self, run_id: str) -> LedgerEntry | None:
+        """See `Target.describe`."""
+        return await self._read(f"describe {run_id}", lambda: at_once(self._target.describe(run_id)))
+
     async def check(self) -> None:
         """See `Target.check`."""
         await self._read("check", lambda: None)
 
-    async def delete_all(self) -> Deletion:
+    async def delete_all(self, by: str) -> Deletion:
         """See `Database.delete_all`."""
 
         def delete_all() -> Deletion:
-            deletion = at_once(self._target.delete_all())
-            self._promises.replaced({})
+            deletion = at_once(self._target.delete_all(by))
+            self._promises.replaced({}, by)
             return deletion
 
-        return await self._write("delete all", delete_all)
+        return await self._write(f"delete all {by}", delete_all)
+
+    async def taken_back(self, by: str, after: str, limit: int) -> Sequence[str]:
+        """See `Database.taken_back`."""
+        return await self._read(f"taken back {by}", lambda: at_once(self._target.taken_back(by, after, limit)))
 
     async def digest(self) -> Mapping[str, TableDigest]:
         """See `Database.digest`."""
@@ -121,17 +129,17 @@ class TargetLink:
         export, batches = await self._read("export", lambda: at_once(_read_out(self._target)))
         yield msgspec.structs.replace(export, batches=one_by_one(batches))
 
-    async def restore(self, export: Export) -> Mapping[str, int]:
+    async def restore(self, export: Export, by: str) -> Mapping[str, int]:
         """See `Database.restore`."""
         batches = [batch async for batch in export.batches]
 
         def restore() -> Mapping[str, int]:
             again = msgspec.structs.replace(export, batches=one_by_one(batches))
-            counts = at_once(self._target.restore(again))
-            self._promises.replaced(self._target.tables)
+            counts = at_once(self._target.restore(again, by))
+            self._promises.replaced(self._target.tables, by)
             return counts
 
-        return await self._write("restore", restore)
+        return await self._write(f"restore {by}", restore)
 
     async def _write(self, call: str, work: Callable[[], _T]) -> _T:
         return await self._weather.carry(self._process, self._link, call, work, writes=True)
@@ -149,13 +157,13 @@ class BaselinesLink:
         self._link = link
         self._weather = weather
 
-    async def save(self, baseline_id: str, export: Export) -> Manifest:
+    async def save(self, baseline_id: str, export: Export, by: str) -> Manifest:
         """See `Baselines.save`."""
         batches = [batch async for batch in export.batches]
 
         def save() -> Manifest:
             again = msgspec.structs.replace(export, batches=one_by_one(batches))
-            return at_once(self._kept.save(baseline_id, again))
+            return at_once(self._kept.save(baseline_id, again, by))
 
         return await self._weather.carry(self._process, self._link, f"save {baseline_id}", save, writes=True)
 

@@ -21,6 +21,7 @@ from tests.unit.atdm_core.weather import (
     Weather,
     WeatheredCatalog,
     WeatheredClaims,
+    WeatheredDatabase,
     WeatheredLog,
     WeatheredTarget,
     When,
@@ -38,6 +39,7 @@ class Town:
         self.target = MemoryTarget(SHARED, now=self.now)
         self.catalog = MemoryCatalog(self.log)
         self.claims = MemoryClaims()
+        self.baselines = MemoryBaselines()
 
     def now(self) -> datetime:
         """The time of day."""
@@ -57,17 +59,17 @@ class House:
         self.out.log.logs[log_id] = []
         self.services = Services(
             target=WeatheredTarget(self.weather, self.out.target),
-            database=self.out.target,
+            database=WeatheredDatabase(self.weather, self.out.target),
             log=WeatheredLog(self.weather, self.out.log, log_id),
             catalog=WeatheredCatalog(self.weather, self.out.catalog),
-            baselines=MemoryBaselines(),
+            baselines=self.out.baselines,
             clock=self.out.now,
         )
         self.engine = Engine(
             registry=Registry({"shop": SHOP}),
             planner=RulePlanner(),
             target=self.services.target,
-            database=self.out.target,
+            database=self.services.database,
             log=self.services.log,
             catalog=self.services.catalog,
             claims=WeatheredClaims(self.weather, self.out.claims),

@@ -18,7 +18,7 @@ LATEST = Order(invoker="human:ann", options={})
 class BrokenTarget(MemoryTarget):
     """A target that takes snapshots and fails to restore them."""
 
-    async def restore(self, export: Export) -> Mapping[str, int]:
+    async def restore(self, export: Export, by: str) -> Mapping[str, int]:
         """See `Database`."""
         raise RestoreFailed("the disk is full")
 

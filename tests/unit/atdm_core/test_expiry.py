@@ -15,7 +15,7 @@ from atdm_core.errors import (
     TokenMismatch,
 )
 from atdm_core.expiry import REAPER
-from atdm_core.recovery import GRACE
+from atdm_core.recovery import GRACE, RECOVERER
 from tests.unit.atdm_core.house import House
 from tests.unit.atdm_core.weather import When
 
@@ -323,3 +323,52 @@ async def test_undecided_run_is_not_expired(house: House) -> None:
     outcome = await request
     await other.sweep()
     await expired_once(house, outcome.test_run_id)
+
+
+@pytest.mark.parametrize(
+    ("call", "when"), [("target.extend", "after"), ("log.append", "before"), ("log.close", "before")]
+)
+async def test_extension_whose_process_died_is_told(house: House, call: str, when: When) -> None:
+    """An extension that the target has and whose process never said so is recorded by another, once."""
+    outcome, other = await house.ask(ttl_seconds=TTL), house.neighbour()
+    await house.dies(call, when, extended(house, outcome, 2 * TTL))
+    end = house.out.now() + timedelta(seconds=2 * TTL)
+    await other.recover()
+    told = [event for event in (await house.trail(outcome.test_run_id)).events if event.action == "ttl_extended"]
+    assert [event.outputs["expires_at"] for event in told] == [end.isoformat().replace("+00:00", "Z")]
+    assert told[0].invoker == ("human:ann" if call == "log.close" else RECOVERER)
+    assert house.open_runs() == set()
+
+
+@pytest.mark.parametrize(("call", "when"), [("log.open", "after"), ("target.extend", "before")])
+async def test_extension_that_never_came_is_not_told(house: House, call: str, when: When) -> None:
+    """An extension that the target has never heard of leaves the trail as it is."""
+    outcome, other = await house.ask(ttl_seconds=TTL), house.neighbour()
+    before = await house.actions(outcome.test_run_id)
+    await house.dies(call, when, extended(house, outcome, 2 * TTL))
+    await other.recover()
+    assert await house.actions(outcome.test_run_id) == before
+    assert house.open_runs() == set()
+
+
+async def test_lost_answer_to_an_extension_is_told(house: House) -> None:
+    """An extension whose answer was lost is recorded, also of a run that had no time before."""
+    outcome = await house.ask()
+    house.weather.fails("target.extend", TargetUnreachable("gone"), when="after")
+    with pytest.raises(TargetUnreachable):
+        await extended(house, outcome)
+    await house.recover()
+    assert (await house.actions(outcome.test_run_id))[-1] == "ttl_extended"
+    await house.sweep(after=TTL)
+    assert await house.status(outcome.test_run_id) == "expired"
+    assert house.open_runs() == set()
+
+
+async def test_reset_between_an_extension_and_its_recovery(house: House) -> None:
+    """A run that was taken back before recovery looks gets no other time."""
+    outcome, other = await house.ask(ttl_seconds=TTL), house.neighbour()
+    await house.dies("target.extend", "after", extended(house, outcome, 2 * TTL))
+    await other.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "human:ann")
+    await other.recover()
+    assert (await house.actions(outcome.test_run_id))[-1] == "reset_completed"
+    assert house.open_runs() == set()

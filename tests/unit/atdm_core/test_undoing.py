@@ -65,7 +65,7 @@ async def heads(house: House, run_id: str) -> set[str]:
 async def test_undone_at_once(house: House, failure: Failure) -> None:
     """With target and store at hand the run is recorded, wiped and closed before `undo` returns."""
     await failure.undo()
-    assert failure.recovery.pending == 0
+    assert failure.recovery.overdue == 0
     assert house.weather.calls == STEPS
     assert house.rows() == 0
     assert house.out.log.noted[-1].head == (await house.trail(failure.run.id)).head.hex()
@@ -87,7 +87,7 @@ async def test_patience_ends_and_the_work_goes_on(
     await failure.undo()
     await failure.undo()
     await failure.recovery.sweep()
-    assert failure.recovery.pending == 1
+    assert failure.recovery.overdue == 1
     go.set()
     await house.weather.ended("log.close")
     await failure.recovery.close()
@@ -102,9 +102,9 @@ async def test_each_step_is_tried_again(house: House, failure: Failure, step: in
     skip = STEPS[:step].count(call)
     house.weather.fails(call, StoreUnavailable("away"), when=when, skip=skip)
     await failure.undo()
-    assert failure.recovery.pending == 1
+    assert failure.recovery.overdue == 1
     await failure.recovery.sweep()
-    assert failure.recovery.pending == 0
+    assert failure.recovery.overdue == 0
     assert house.reports == [(failure.run.id, "STORE_UNAVAILABLE")]
     assert await house.actions(failure.run.id) == ROLLED_BACK
     assert await house.status(failure.run.id) == "rolled_back"
@@ -118,7 +118,7 @@ async def test_others_may_finish_first(house: House, failure: Failure) -> None:
     await failure.undo()
     await house.neighbour().recover()
     await failure.recovery.sweep()
-    assert failure.recovery.pending == 0
+    assert failure.recovery.overdue == 0
     assert await house.actions(failure.run.id) == ROLLED_BACK
     assert house.out.log.noted[-1].head in await heads(house, failure.run.id)
 
@@ -144,7 +144,7 @@ async def test_ready_run_of_a_key_is_kept(house: House, failure: Failure) -> Non
     assert await house.actions(failure.run.id) == ["request_received", "catalog_recorded"]
     assert house.rows() == 2
     assert house.open_runs() == set()
-    assert failure.recovery.pending == 0
+    assert failure.recovery.overdue == 0
 
 
 async def test_close_gives_up(house: House, failure: Failure) -> None:

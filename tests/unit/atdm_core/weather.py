@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Literal, TypeAlias, TypeVar
 
 from atdm_core import Bundle
 from atdm_core.audit import Mark, Part, Trail
-from atdm_core.protocols import Load, LogNews
+from atdm_core.protocols import Export, Load, LogNews
 from atdm_core.testing import MemoryCatalog, MemoryClaims, MemoryLog, MemoryTarget
-from atdm_core.values import CatalogQuery, CatalogRow, Claim, Deletion, SeedReceipt
+from atdm_core.values import CatalogQuery, CatalogRow, Claim, Deletion, LedgerEntry, SeedReceipt, TableDigest
 
 __all__ = [
     "Died",
@@ -18,6 +19,7 @@ __all__ = [
     "Weather",
     "WeatheredCatalog",
     "WeatheredClaims",
+    "WeatheredDatabase",
     "WeatheredLog",
     "WeatheredTarget",
     "When",
@@ -70,6 +72,10 @@ class Weather:
     async def ended(self, call: str) -> None:
         """Return when a call of this name has ended well."""
         await asyncio.wait_for(self._ended[call].wait(), PATIENT)
+
+    def ends_anew(self, call: str) -> None:
+        """Forget that calls of this name have ended."""
+        self._ended[call].clear()
 
     async def carry(self, call: str, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work, in this weather."""
@@ -164,9 +170,43 @@ class WeatheredTarget:
         """See `Target.seeded`."""
         return await self._weather.carry("target.seeded", lambda: self._target.seeded(after, limit))
 
+    async def describe(self, run_id: str) -> LedgerEntry | None:
+        """See `Target.describe`."""
+        return await self._weather.carry("target.describe", lambda: self._target.describe(run_id))
+
     async def check(self) -> None:
         """See `Target.check`."""
         await self._weather.carry("target.check", self._target.check)
+
+
+class WeatheredDatabase:
+    """See `Database`."""
+
+    def __init__(self, weather: Weather, target: MemoryTarget) -> None:
+        self._weather = weather
+        self._target = target
+
+    async def delete_all(self, by: str) -> Deletion:
+        """See `Database.delete_all`."""
+        return await self._weather.carry("database.delete_all", lambda: self._target.delete_all(by))
+
+    async def taken_back(self, by: str, after: str, limit: int) -> Sequence[str]:
+        """See `Database.taken_back`."""
+        return await self._weather.carry("database.taken_back", lambda: self._target.taken_back(by, after, limit))
+
+    async def digest(self) -> Mapping[str, TableDigest]:
+        """See `Database.digest`."""
+        return await self._weather.carry("database.digest", self._target.digest)
+
+    @asynccontextmanager
+    async def export(self) -> AsyncGenerator[Export]:
+        """See `Database.export`."""
+        async with self._target.export() as export:
+            yield export
+
+    async def restore(self, export: Export, by: str) -> Mapping[str, int]:
+        """See `Database.restore`."""
+        return await self._weather.carry("database.restore", lambda: self._target.restore(export, by))
 
 
 class WeatheredLog:

@@ -21,6 +21,7 @@ CONTRACT = {
     "atdm_audit_events_total",
     "atdm_audit_write_latency_seconds",
     "atdm_audit_dropped_events_total",
+    "atdm_overdue_runs",
 }
 
 

@@ -66,7 +66,7 @@ def test_serve_migrates_answers_and_stops(empty_database: str, port: str, worker
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
     text = log.read_text()
-    assert "0001_atdm_run.sql, 0002_expiry.sql, 0003_run_row.sql, 0001_init.sql" in text
+    assert "0001_atdm_run.sql, 0002_expiry.sql, 0003_run_row.sql, 0004_taken_back.sql, 0001_init.sql" in text
     assert text.count("Stopped worker") == int(workers)
     assert TOKEN not in text
     with pytest.raises(ConnectionRefusedError):

@@ -24,7 +24,7 @@ class BaselineSnapshot:
         baseline_id = check_id(order.options.get("baseline_id") or f"baseline-{moment:%Y%m%dT%H%M%S%f}Z")
         async with recorded(self._services, self.name, "snapshot", order, ("target.export",)) as trail:
             async with self._services.database.export() as export:
-                manifest = await self._services.baselines.save(baseline_id, export)
+                manifest = await self._services.baselines.save(baseline_id, export, trail.run_id)
             trail.outputs = {
                 "baseline_id": manifest.baseline_id,
                 "captured_at": manifest.captured_at,
@@ -52,7 +52,7 @@ class BaselineRestore:
         baseline_id = None if wanted is None else check_id(wanted)
         async with recorded(self._services, self.name, "restore", order, ("target.restore",)) as trail:
             async with self._services.baselines.open(baseline_id) as (manifest, export):
-                row_counts = await self._services.database.restore(export)
+                row_counts = await self._services.database.restore(export, trail.run_id)
             trail.outputs = {
                 "baseline_id": manifest.baseline_id,
                 "captured_at": manifest.captured_at,

@@ -190,10 +190,14 @@ class Engine:
                 except Exception as error:  # noqa: BLE001 - whatever it was, the next round comes
                     self._report("", error)
 
-    async def keep_sweeping(self, pace: float = PACE) -> None:
-        """Sweep round by round until cancelled. Every process does; none of them leads."""
+    async def keep_sweeping(self, pace: float = PACE, tell: Callable[[int], None] = lambda _: None) -> None:
+        """Sweep round by round until cancelled. Every process does; none of them leads.
+
+        `tell` hears after each how many runs and strategies stand open for longer than they may.
+        """
         while True:
             await self.sweep()
+            tell(self._recovery.overdue)
             await asyncio.sleep(pace * random.uniform(0.5, 1.5))  # noqa: S311 - only so that processes do not march in step
 
     async def close(self) -> int:

@@ -6,17 +6,22 @@ from datetime import datetime
 import msgspec
 
 from atdm_core.audit import Mark, Trail, run_status
+from atdm_core.catalog import expiry_of
 from atdm_core.errors import ResetFailed, RunGone
 from atdm_core.ids import check_id
-from atdm_core.protocols import Services
+from atdm_core.protocols import AuditLog, Services
 from atdm_core.reset import GONE, authorize, residue_of
 from atdm_core.run_events import append_events
 from atdm_core.values import Deletion
 
-__all__ = ["REAPER", "Reaper", "expire", "extend"]
+__all__ = ["EXTENDED", "EXTENDING", "REAPER", "Reaper", "expire", "extend", "record_extension"]
 
 REAPER = "atdm:reaper"
 """The invoker of expiries."""
+EXTENDING = "extending"
+"""The state of the mark that an extension opens."""
+EXTENDED = "extended"
+"""The state of the mark that closes it, whatever came of it."""
 AT_ONCE = 100  # runs that one round takes back
 
 
@@ -80,15 +85,28 @@ async def extend(services: Services, run_id: str, token: str, ttl_seconds: int, 
     trail = await authorize(services, check_id(run_id), token, invoker, action="extend")
     if (status := run_status(trail.events)) != "ready":
         raise RunGone(f"run {run_id} is {status} and cannot be extended; ask for the data again", run_id=run_id)
-    expires_at = await services.target.extend(run_id, ttl_seconds)
+    mark = Mark(kind="open", run_id=run_id, at=services.clock(), invoker=invoker, state=EXTENDING)
+    await services.log.note(mark)
+    try:
+        expires_at = await services.target.extend(run_id, ttl_seconds)
+    except RunGone:
+        await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state=EXTENDED))
+        raise
+    await record_extension(services.log, trail, expires_at, invoker, ttl_seconds=ttl_seconds)
+    await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state=EXTENDED))
+    return expires_at
+
+
+async def record_extension(log: AuditLog, trail: Trail, expires_at: datetime, invoker: str, **inputs: int) -> None:
+    """Record the time that a run has by the target's ledger, where the trail tells of another."""
 
     def record(trail: Trail) -> bool:
-        outputs = {"expires_at": expires_at}
-        trail.record("ttl_extended", invoker=invoker, inputs={"ttl_seconds": ttl_seconds}, outputs=outputs)
+        if expiry_of(trail.events) == expires_at:
+            return False
+        trail.record("ttl_extended", invoker=invoker, inputs=inputs, outputs={"expires_at": expires_at})
         return True
 
-    await append_events(services.log, run_id, record, trail)
-    return expires_at
+    await append_events(log, trail.run_id, record, trail)
 
 
 def _record(trail: Trail, deletion: Deletion) -> bool:

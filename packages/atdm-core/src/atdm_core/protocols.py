@@ -22,6 +22,7 @@ from atdm_core.values import (
     Claim,
     Deletion,
     Finding,
+    LedgerEntry,
     Manifest,
     Plan,
     Request,
@@ -140,6 +141,10 @@ class Target(Protocol):
         """The runs that are seeded, by id, those greater than `after`."""
         ...
 
+    async def describe(self, run_id: str) -> LedgerEntry | None:
+        """What the ledger has of a run now; None when it knows nothing of it."""
+        ...
+
     async def check(self) -> None:
         """Return when the target answers; `TargetUnreachable` when it does not."""
         ...
@@ -218,10 +223,21 @@ class Export(Struct, frozen=True, kw_only=True):
 
 
 class Database(Protocol):
-    """The target as a whole, beside its runs."""
+    """The target as a whole, beside its runs.
 
-    async def delete_all(self) -> Deletion:
+    What deletes or replaces the rows of many runs is done `by` a strategy, whose id the ledger takes as it takes a
+    run's: once. So it is done once, and not at all after a deletion of that id.
+    """
+
+    async def delete_all(self, by: str) -> Deletion:
         """Delete the rows of every run, shared rows excepted, and leave tombstones. `ResetFailed`."""
+        ...
+
+    async def taken_back(self, by: str, after: str, limit: int) -> Sequence[str]:
+        """The runs that a strategy took back, by id, those greater than `after`.
+
+        Not among them are runs of which a restored baseline has rows; who deletes or replaces those takes them back.
+        """
         ...
 
     async def digest(self) -> Mapping[str, TableDigest]:
@@ -232,7 +248,7 @@ class Database(Protocol):
         """Read every table in one consistent snapshot. `SnapshotFailed`, also while the batches are read."""
         ...
 
-    async def restore(self, export: Export) -> Mapping[str, int]:
+    async def restore(self, export: Export, by: str) -> Mapping[str, int]:
         """Replace the rows of all tables in one transaction; the rows restored, by table.
 
         `BaselineSchemaDrift` when the target's schema is another, `RestoreFailed`: the tables are as they were.
@@ -243,8 +259,8 @@ class Database(Protocol):
 class Baselines(Protocol):
     """Where baselines are kept: all tables of one moment, under a name."""
 
-    async def save(self, baseline_id: str, export: Export) -> Manifest:
-        """Keep an export under a new name. `BaselineExists`."""
+    async def save(self, baseline_id: str, export: Export, by: str) -> Manifest:
+        """Keep an export under a new name, on behalf of the strategy with the id `by`. `BaselineExists`."""
         ...
 
     def open(self, baseline_id: str | None) -> AbstractAsyncContextManager[tuple[Manifest, Export]]:

@@ -8,32 +8,33 @@ as often as it is asked to.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import takewhile
-from typing import Any, Final, TypeVar
+from operator import itemgetter
+from typing import Final
 
 from msgspec import Struct
 
 from atdm_core.audit import Mark, Trail, run_status
 from atdm_core.catalog import catalog_row
 from atdm_core.errors import RunNotFound, TargetUnreachable, TrailBroken, TrailConflict
-from atdm_core.expiry import expire
+from atdm_core.expiry import EXTENDED, EXTENDING, expire, record_extension
 from atdm_core.protocols import Services
 from atdm_core.reset import GONE, finish_reset, start_reset
 from atdm_core.run_events import append_events
+from atdm_core.side_by_side import side_by_side
+from atdm_core.strategy_trail import CARRYING_OUT, ENDED, end_strategy
+from atdm_core.taken_back import record_taken_back
 from atdm_core.values import CatalogRow, Deletion
 
 __all__ = ["GRACE", "RECOVERER", "Recovery"]
 
 GRACE: Final = 45.0  # seconds that a run may stand open; longer than any request takes
 PATIENCE: Final = 2.0  # seconds that a failed request waits for its own undoing before it answers
-AT_ONCE: Final = 16  # runs that are settled side by side
 LEDGER_PAGE: Final = 500  # runs of the target's ledger that one round looks at
 RETIRE_AFTER: Final = 2 * 3600.0  # seconds that a log must be known; no process writes to one for longer than an hour
 RECOVERER: Final = "atdm:recovery"
 """The invoker of what is recorded for a process that died."""
-
-_T = TypeVar("_T")
 
 
 class _Unsettled(Struct):
@@ -86,11 +87,14 @@ class Recovery:
         self._strangers: dict[str, _Stranger] = {}
         self._ledger_place = ""
         self._undoing: dict[str, asyncio.Task[None]] = {}
+        self._told_until: dict[str, str] = {}
 
     @property
-    def pending(self) -> int:
-        """The number of runs that this process has failed to undo so far."""
-        return len(self._abandoned)
+    def overdue(self) -> int:
+        """The number of runs and strategies that stand open for longer than they may, or wait for their undoing."""
+        due = self._monotonic() - self._grace
+        left = {run_id for run_id, works in self._unsettled.items() if any(work.since <= due for work in works)}
+        return len(left | self._abandoned.keys())
 
     async def undo(self, trail: Trail, row: CatalogRow, *, keyed: bool = False) -> None:
         """Roll back the run whose trail ends in its failure: now, if store and target let us, else in a later round.
@@ -111,11 +115,11 @@ class Recovery:
         Raises a `StoreError` or `TargetError` when logs or ledger cannot be read; runs that fail alone are reported.
         """
         owed = [run_id for run_id in self._abandoned if run_id not in self._undoing]
-        await _side_by_side(map(self._settle_abandoned, owed))
+        await side_by_side(map(self._settle_abandoned, owed))
         await self._follow()
         due = self._monotonic() - self._grace
         left = [work for works in self._unsettled.values() for work in works if work.since <= due]
-        await _side_by_side(self._attempt(work.mark.run_id, self._settle(work)) for work in left)
+        await side_by_side(self._attempt(work.mark.run_id, self._settle(work)) for work in left)
         await self._retire()
         await self._reconcile()
 
@@ -181,13 +185,15 @@ class Recovery:
         for log_id, mark in news.marks:
             if mark.kind == "open":
                 self._begin(_Unsettled(mark, log_id, now))
+            elif mark.state == EXTENDED:
+                self._end(mark.run_id, lambda work, log_id=log_id: work.log_id == log_id and _is_extending(work))
             elif mark.state == "kept":  # what was begun in its own log before; something may have begun after
                 self._end(mark.run_id, lambda work, log_id=log_id: work.log_id == log_id and not _is_seeding(work))
             elif mark.state == "ready":
                 self._ready.add(mark.run_id)
         # A run may be opened in one log and closed in another, and those are read in any order: opens came first.
         for _, mark in news.marks:
-            if mark.kind == "close" and mark.state != "kept":
+            if mark.kind == "close" and mark.state not in ("kept", EXTENDED):
                 self._closed(mark)
         self._seen = news.seen
         for log_id in news.seen:
@@ -209,7 +215,9 @@ class Recovery:
         """
         if mark.state != "ready":
             self._ready.discard(mark.run_id)
-        if mark.state in GONE:
+        if mark.state == ENDED:
+            self._end(mark.run_id, lambda _: True)
+        elif mark.state in GONE:
             self._end(mark.run_id, lambda work: not _is_seeding(work))
         else:
             self._end(mark.run_id, _is_seeding)
@@ -221,6 +229,40 @@ class Recovery:
 
     async def _settle(self, work: _Unsettled) -> None:
         """End what a process began that seems to have died."""
+        if work.mark.state == CARRYING_OUT:
+            await self._settle_strategy(work.mark)
+        elif _is_extending(work):
+            await self._settle_extension(work)
+        else:
+            await self._settle_run(work)
+
+    async def _settle_strategy(self, mark: Mark) -> None:
+        by = mark.run_id
+        drafted = Trail.resumed(by, mark.bodies, self._services.clock)
+        trail = await self._services.log.read(by) or await self._decide(drafted)
+        await end_strategy(self._services, trail, RECOVERER)
+        place, done = await record_taken_back(
+            self._services, by, trail.events[0].invoker, self._told_until.get(by, ""), self._is_open
+        )
+        self._told_until[by] = place
+        if done:
+            del self._told_until[by]
+            await self._close(trail, ENDED)
+            self._end(by, lambda _: True)
+
+    async def _settle_extension(self, work: _Unsettled) -> None:
+        """Record the time that a run has, which the target was given by a process that never said so."""
+        run_id = work.mark.run_id
+        entry, trail = await self._services.target.describe(run_id), await self._trail(run_id)
+        if entry is not None and entry.state == "seeded" and entry.expires_at is not None:
+            await record_extension(self._services.log, trail, entry.expires_at, RECOVERER)
+        await self._close(trail, EXTENDED)
+        self._end(run_id, lambda other: other is work)
+
+    def _is_open(self, run_id: str) -> bool:
+        return run_id in self._unsettled or run_id in self._abandoned
+
+    async def _settle_run(self, work: _Unsettled) -> None:
         trail = await self._services.log.read(work.mark.run_id)
         if _is_seeding(work):
             trail = trail or await self._decide(self._draft(work.mark))
@@ -251,9 +293,9 @@ class Recovery:
     async def _reconcile(self) -> None:
         """Compare the target's ledger with the trails, a page each round: what no trail keeps is deleted."""
         page = await self._services.target.seeded(self._ledger_place, LEDGER_PAGE)
-        accounted = await _side_by_side(map(self._account_for, page))
-        passed = list(takewhile(lambda told: told[1], zip(page, accounted, strict=True)))
-        place = self._ledger_place = passed[-1][0] if passed else self._ledger_place
+        accounted = await side_by_side(map(self._account_for, page))
+        passed = [run_id for run_id, _ in takewhile(itemgetter(1), zip(page, accounted, strict=True))]
+        place = self._ledger_place = passed[-1] if passed else self._ledger_place
         left = {run_id for run_id in page if run_id > place}
         end = page[-1] if len(page) == LEDGER_PAGE else None
         self._ready = {run_id for run_id in self._ready if run_id in left or (end is not None and run_id > end)}
@@ -263,7 +305,7 @@ class Recovery:
         """Whether the run may stay as it is in the ledger. A run that no trail and no mark knows is only reported."""
         if run_id in self._ready:
             return True
-        if run_id in self._unsettled or run_id in self._abandoned:
+        if self._is_open(run_id):
             return False
         try:
             trail = await self._services.log.read(run_id)
@@ -306,23 +348,12 @@ class Recovery:
         return trail
 
 
-async def _side_by_side(works: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """What the works return, a few at a time; the first error, once all have ended."""
-    free = asyncio.Semaphore(AT_ONCE)
-
-    async def do(work: Coroutine[Any, Any, _T]) -> _T:
-        async with free:
-            return await work
-
-    results = await asyncio.gather(*map(do, works), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results  # pyright: ignore[reportReturnType]
-
-
 def _is_seeding(work: _Unsettled) -> bool:
     return work.mark.state == "seeding"
+
+
+def _is_extending(work: _Unsettled) -> bool:
+    return work.mark.state == EXTENDING
 
 
 def _is_wiped(trail: Trail) -> bool:

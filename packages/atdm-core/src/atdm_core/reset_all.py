@@ -20,7 +20,7 @@ class ResetAll:
     async def apply(self, order: Order) -> Mapping[str, Any]:
         """What was deleted, by table and in all; a `TargetError`: recorded."""
         async with recorded(self._services, self.name, "reset", order, ("target.delete_all",)) as trail:
-            deletion = await self._services.database.delete_all()
+            deletion = await self._services.database.delete_all(trail.run_id)
             trail.outputs = {
                 "deleted_counts": dict(deletion.deleted_counts),
                 "cleared_record_count": sum(deletion.deleted_counts.values()),

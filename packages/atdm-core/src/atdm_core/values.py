@@ -31,6 +31,7 @@ __all__ = [
     "Event",
     "Finding",
     "FixturePaths",
+    "LedgerEntry",
     "Manifest",
     "Moment",
     "Outcome",
@@ -202,6 +203,19 @@ class SeedReceipt(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+class LedgerEntry(Struct, frozen=True, kw_only=True):
+    """What the target's ledger has of a run, or of a strategy: its rows by table, counted now.
+
+    `taken_back_by`: the strategy on the whole database that took the run back; of a strategy that was carried out,
+    itself.
+    """
+
+    state: Literal["seeded", "deleted"]
+    row_counts: Mapping[str, int]
+    expires_at: datetime | None = None
+    taken_back_by: str | None = None
+
+
 KEYS_TOLD: Final = 1000
 """The most keys of one table that a deletion names, of the run's rows and of its residue."""
 
@@ -350,12 +364,16 @@ class TableFile(Struct, frozen=True, kw_only=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """What a baseline consists of. It is written last, so a baseline without one does not exist."""
+    """What a baseline consists of. It is written last, so a baseline without one does not exist.
+
+    `audit_run_id`: of the strategy that took it.
+    """
 
     baseline_id: str
     captured_at: Moment
     schema_version: str
     files: Mapping[str, TableFile]
+    audit_run_id: str | None = None
 
     def row_counts(self) -> dict[str, int]:
         """Rows by table."""

@@ -21,7 +21,7 @@ from atdm_server.head import HeadAsGet
 from atdm_server.http_database import HttpDatabase
 from atdm_server.http_target import HttpTarget
 from atdm_server.load_limit import LoadLimit
-from atdm_server.metrics import MeasuredAuditLog, MeasuredCatalog, count_dropped, count_process
+from atdm_server.metrics import MeasuredAuditLog, MeasuredCatalog, count_dropped, count_overdue, count_process
 from atdm_server.pages import page_routes, page_templates
 from atdm_server.request_log import RequestLog, configure_logging
 from atdm_server.response_headers import SafeHeaders
@@ -85,7 +85,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         count_process()
         gc.collect()
         gc.freeze()
-        sweeping = asyncio.create_task(engine.keep_sweeping(settings.sweep_pace))
+        sweeping = asyncio.create_task(engine.keep_sweeping(settings.sweep_pace, count_overdue))
         yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):

@@ -1,6 +1,6 @@
 """The target as a whole, over HTTP: exported and restored as streams, so that memory stays flat."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -11,7 +11,7 @@ from atdm_core.errors import BaselineSchemaDrift, ResetFailed, RestoreFailed, Sn
 from atdm_core.protocols import Export
 from atdm_core.values import Deletion, TableDigest
 from atdm_server.table_frames import BrokenFrames, read_export, write_frames
-from atdm_server.target_answers import error_of, reaching, read_answer
+from atdm_server.target_answers import error_of, reaching, read_answer, read_run_ids
 
 __all__ = ["HttpDatabase"]
 
@@ -39,11 +39,18 @@ class HttpDatabase:
             trust_env=False,
         )
 
-    async def delete_all(self) -> Deletion:
+    async def delete_all(self, by: str) -> Deletion:
         """See `Database.delete_all`."""
         with reaching(self._url, _PATIENCE):
-            response = await self._http.delete("/internal/runs")
+            response = await self._http.delete("/internal/runs", params={"by": by})
         return read_answer(response, Deletion, ResetFailed)
+
+    async def taken_back(self, by: str, after: str, limit: int) -> Sequence[str]:
+        """See `Database.taken_back`; at most 1,000 at once. A `TargetError` when the target refuses."""
+        query = {"taken_back_by": by, "after": after, "limit": limit}
+        with reaching(self._url, _PATIENCE):
+            response = await self._http.get("/internal/runs", params=query)
+        return read_run_ids(response)
 
     async def digest(self) -> Mapping[str, TableDigest]:
         """See `Database.digest`."""
@@ -64,13 +71,13 @@ class HttpDatabase:
         except BrokenFrames as error:
             raise SnapshotFailed(f"the target's export is broken: {error}") from error
 
-    async def restore(self, export: Export) -> Mapping[str, int]:
+    async def restore(self, export: Export, by: str) -> Mapping[str, int]:
         """See `Database.restore`."""
         headers = {"content-type": "application/vnd.atdm.tables"}
         with reaching(self._url, _PATIENCE):
             response = await self._http.put(
                 _PATH,
-                params={"schema_version": export.schema_version},
+                params={"schema_version": export.schema_version, "by": by},
                 content=write_frames(export),
                 headers=headers,
             )

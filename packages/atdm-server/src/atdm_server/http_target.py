@@ -11,9 +11,9 @@ import msgspec
 
 from atdm_core.errors import ResetFailed, RunGone, SeedFailed, TargetError, TargetUnreachable
 from atdm_core.protocols import Load
-from atdm_core.values import Bundle, Deletion, SeedReceipt
+from atdm_core.values import Bundle, Deletion, LedgerEntry, SeedReceipt
 from atdm_server.table_frames import write_run
-from atdm_server.target_answers import error_of, reaching, read_answer
+from atdm_server.target_answers import error_of, reaching, read_answer, read_run_ids
 
 __all__ = ["HttpTarget"]
 
@@ -25,19 +25,6 @@ _GONE: Final = frozenset({"RUN_DELETED", "RUN_NOT_FOUND"})
 
 class _Extended(msgspec.Struct, frozen=True):
     expires_at: datetime
-
-
-class _Described(msgspec.Struct, frozen=True):
-    state: str
-    row_counts: Mapping[str, int]
-
-
-class _ListedRun(msgspec.Struct, frozen=True):
-    run_id: str
-
-
-class _RunList(msgspec.Struct, frozen=True):
-    runs: list[_ListedRun]
 
 
 class HttpTarget:
@@ -91,7 +78,7 @@ class HttpTarget:
 
     async def expired(self, limit: int) -> Sequence[str]:
         """See `Target.expired`. A `TargetError` when the target refuses."""
-        return self._listed(await self._send("GET", "/internal/expired", params={"limit": limit}))
+        return read_run_ids(await self._send("GET", "/internal/expired", params={"limit": limit}))
 
     async def expire(self, run_id: str) -> Deletion | None:
         """See `Target.expire`; errors as in `delete`."""
@@ -103,7 +90,14 @@ class HttpTarget:
     async def seeded(self, after: str, limit: int) -> Sequence[str]:
         """See `Target.seeded`; at most 1,000 at once. A `TargetError` when the target refuses."""
         query = {"state": "seeded", "after": after, "limit": limit}
-        return self._listed(await self._send("GET", "/internal/runs", params=query))
+        return read_run_ids(await self._send("GET", "/internal/runs", params=query))
+
+    async def describe(self, run_id: str) -> LedgerEntry | None:
+        """See `Target.describe`. A `TargetError` when the target refuses."""
+        response = await self._send("GET", f"/internal/runs/{run_id}")
+        if not response.is_success and error_of(response)[0] == "RUN_NOT_FOUND":
+            return None
+        return read_answer(response, LedgerEntry, TargetError)
 
     async def check(self) -> None:
         """See `Target.check`."""
@@ -132,11 +126,13 @@ class HttpTarget:
 
     async def _rows_of(self, run_id: str) -> int:
         """How many rows the target still has of a run; 0 when it has been taken back, and only the answer was lost."""
-        response = await self._send("GET", f"/internal/runs/{run_id}")
-        if not response.is_success:
+        try:
+            run = await self.describe(run_id)
+        except TargetUnreachable:
+            raise
+        except TargetError:
             return 0
-        run = read_answer(response, _Described, ResetFailed)
-        return sum(run.row_counts.values()) if run.state == "seeded" else 0
+        return sum(run.row_counts.values()) if run is not None and run.state == "seeded" else 0
 
     async def _send(
         self, method: str, path: str, content: bytes | None = None, params: Mapping[str, str | int] | None = None
@@ -145,7 +141,3 @@ class HttpTarget:
         with reaching(self._url, self._timeout):
             async with asyncio.timeout(self._timeout):  # the client's own are per read, and a slow drip outlasts them
                 return await self._http.request(method, path, content=content, headers=headers, params=params)
-
-    @staticmethod
-    def _listed(response: httpx2.Response) -> list[str]:
-        return [run.run_id for run in read_answer(response, _RunList, TargetError).runs]

@@ -23,6 +23,7 @@ __all__ = [
     "MeasuredAuditLog",
     "MeasuredCatalog",
     "count_dropped",
+    "count_overdue",
     "count_process",
     "exposition",
     "measured_request",
@@ -51,6 +52,12 @@ AUDIT_LATENCY: Final = Histogram(
     "atdm_audit_write_latency_seconds", "Time to store a part of a trail.", buckets=_BUCKETS
 )
 AUDIT_DROPPED: Final = Counter("atdm_audit_dropped_events", "Events that could not be stored. Must stay 0.")
+
+OVERDUE: Final = Gauge(
+    "atdm_overdue_runs",
+    "Runs and strategies that stand open for longer than they may, at the last round of recovery.",
+    multiprocess_mode="mostrecent",
+)
 
 _FIXTURE_KINDS: Final = {".json": "playwright", ".ts": "playwright", ".py": "pytest"}
 
@@ -126,6 +133,11 @@ def measured_strategy(strategy: str) -> Generator[None]:
 def count_process() -> None:
     """Say that this process serves."""
     UP.set(1)
+
+
+def count_overdue(runs: int) -> None:
+    """Say how many runs and strategies a round of recovery left open for longer than they may be."""
+    OVERDUE.set(runs)
 
 
 def count_dropped(events: int) -> None:

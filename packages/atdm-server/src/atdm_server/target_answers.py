@@ -9,9 +9,17 @@ import msgspec
 
 from atdm_core.errors import TargetError, TargetUnreachable
 
-__all__ = ["error_of", "reaching", "read_answer"]
+__all__ = ["error_of", "reaching", "read_answer", "read_run_ids"]
 
 _T = TypeVar("_T")
+
+
+class _ListedRun(msgspec.Struct, frozen=True):
+    run_id: str
+
+
+class _RunList(msgspec.Struct, frozen=True):
+    runs: list[_ListedRun]
 
 
 def read_answer(response: httpx2.Response, answer: type[_T], refusal: type[TargetError]) -> _T:
@@ -28,6 +36,11 @@ def read_answer(response: httpx2.Response, answer: type[_T], refusal: type[Targe
         target_code=code,
         target_details=details,
     )
+
+
+def read_run_ids(response: httpx2.Response) -> list[str]:
+    """The ids of a list of runs; a `TargetError` where the target refuses."""
+    return [run.run_id for run in read_answer(response, _RunList, TargetError).runs]
 
 
 def error_of(response: httpx2.Response) -> tuple[str, str, dict[str, Any]]:

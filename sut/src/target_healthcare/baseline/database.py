@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 import pyarrow as pa
 from psycopg import Cursor, IsolationLevel, RawCursor, sql
-from psycopg.errors import DependentObjectsStillExist, FeatureNotSupported
+from psycopg.errors import DependentObjectsStillExist, FeatureNotSupported, UniqueViolation
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 from psycopg.rows import TupleRow
@@ -24,7 +24,15 @@ from target_healthcare.baseline.ahead import work_ahead
 from target_healthcare.baseline.frames import Done, Start, TableEnd, TableStart, read_batches, write_batch, write_frame
 from target_healthcare.baseline.rows import Column, arrow_schema, read_csv, write_csv
 from target_healthcare.errors import ConstraintViolated, RowsReferenced
-from target_healthcare.ledger import BURY_ALL, FORGET_ALL, LOCK_ALONE, WRITER_LOCK
+from target_healthcare.ledger import (
+    BURY_ALL,
+    ENTER_TAKER,
+    FORGET_ALL,
+    LOCK_ALONE,
+    TAKE_RESTORED,
+    WRITER_LOCK,
+    taken_before,
+)
 from target_healthcare.queries import read_queries
 from target_healthcare.schema import Schema
 
@@ -127,19 +135,18 @@ class Database:
             with self._reading(connection):
                 return DigestAnswer({shape.name: _digest_table(connection, shape) for shape in shapes})
 
-    def restore(self, chunks: Iterable[bytes]) -> RestoreAnswer:
+    def restore(self, chunks: Iterable[bytes], by: str | None = None) -> RestoreAnswer:
         """Replace all rows by those of a stream of frames and bury every run, in one transaction.
 
         Until it commits everybody else waits: seeds for the writer lock, readers for the tables. Raises
-        `SchemaDrift`, `InvalidRequest` for a broken stream, `RowsReferenced`, `psycopg.Error`; the old rows stay.
+        `SchemaDrift`, `InvalidRequest` for a broken stream, `RunDeleted` where `by` has done so before or is given up,
+        `RowsReferenced`, `psycopg.Error`; the old rows stay.
         """
         batches = read_batches(chunks, self.schema)
         with connect(self._url, "restore") as connection:
             shapes = {shape.name: shape for shape in read_shapes(connection, self._names)}
             with connection.transaction():
-                connection.execute(LOCK_ALONE, [WRITER_LOCK])
-                buried = connection.execute(BURY_ALL)
-                connection.execute(FORGET_ALL)
+                run_count = _bury_all(connection, by)
                 self._lock(connection, sql.SQL("ACCESS EXCLUSIVE"))
                 put_back = self._make_way(connection)
                 counts = dict.fromkeys(self._names, 0) | _load(connection, shapes, batches)
@@ -148,7 +155,24 @@ class Database:
                 for restart in _texts(connection.execute(_QUERIES["list_restarts"], [self._names])):
                     connection.execute(_texts(connection.execute(restart))[0])
                 _require_rows(connection, counts)
-        return RestoreAnswer(counts, buried.rowcount)
+                self._give_back(connection, by)
+        return RestoreAnswer(counts, run_count)
+
+    def _give_back(self, connection: Connection, by: str | None) -> None:
+        """Of the runs that were taken back, leave out those of which there are rows again."""
+        has_rows = [
+            sql.SQL("EXISTS (SELECT FROM {} AS held WHERE held.{} = run_id)").format(
+                sql.Identifier(table.name), sql.Identifier(table.run_column)
+            )
+            for table in self.schema.run_tables
+            if table.run_column is not None
+        ]
+        if by is not None and has_rows:
+            query = """
+                UPDATE atdm_run SET taken_back_by = NULL, restored = true
+                WHERE taken_back_by = $1 AND run_id <> $1 AND ({})
+            """
+            connection.execute(sql.SQL(query).format(sql.SQL(" OR ").join(has_rows)), [by])
 
     @contextmanager
     def _reading(self, connection: Connection) -> Generator[None]:
@@ -199,6 +223,20 @@ def read_shapes(connection: Connection, names: Sequence[str]) -> list[TableShape
         TableShape(name, is_partitioned, tuple(Column(column, kind) for *_, column, kind in columns))
         for (name, is_partitioned), columns in groupby(rows, itemgetter(0, 1))
     ]
+
+
+def _bury_all(connection: Connection, by: str | None) -> int:
+    """Keep others out until the transaction ends, and put up the tombstone of every run; how many were seeded."""
+    connection.execute(LOCK_ALONE, [WRITER_LOCK])
+    if by is not None:
+        try:
+            connection.execute(ENTER_TAKER, [by])
+        except UniqueViolation as error:
+            raise taken_before(error, by) from error
+    connection.execute(TAKE_RESTORED, [by])
+    buried = connection.execute(BURY_ALL, [by])
+    connection.execute(FORGET_ALL)
+    return buried.rowcount
 
 
 def _digest_table(connection: Connection, shape: TableShape) -> TableDigest:

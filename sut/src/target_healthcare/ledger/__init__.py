@@ -12,12 +12,14 @@ from target_healthcare.ledger.bundle import (
 from target_healthcare.ledger.runs import (
     BURY_ALL,
     CHECK_DEFERRED,
+    ENTER_TAKER,
     FORGET_ALL,
     LEDGER_KEY,
     LOCK_ALONE,
     LOCK_SHARED,
     RECORD_SEED,
     SET_EXPIRY,
+    TAKE_RESTORED,
     WRITER_LOCK,
     DeleteAllAnswer,
     DeleteAnswer,
@@ -28,11 +30,13 @@ from target_healthcare.ledger.runs import (
     RunState,
     RunSummary,
     SeedAnswer,
+    taken_before,
 )
 
 __all__ = [
     "BURY_ALL",
     "CHECK_DEFERRED",
+    "ENTER_TAKER",
     "FORGET_ALL",
     "LEDGER_KEY",
     "LOCK_ALONE",
@@ -40,6 +44,7 @@ __all__ = [
     "RECORD_SEED",
     "RUN_ID_FORM",
     "SET_EXPIRY",
+    "TAKE_RESTORED",
     "WRITER_LOCK",
     "DeleteAllAnswer",
     "DeleteAnswer",
@@ -56,4 +61,5 @@ __all__ = [
     "TableRows",
     "read_rows",
     "read_seed",
+    "taken_before",
 ]

@@ -43,9 +43,24 @@ WITH extended AS (
 )
 SELECT (SELECT expires_at FROM extended) FROM atdm_run WHERE run_id = $1
 
+-- name: enter_taker
+-- Whoever takes all runs back does so once: its id can be entered only once, and not after a deletion of it.
+INSERT INTO atdm_run (run_id, state, taken_back_by) VALUES ($1, 'deleted', $1)
+
 -- name: bury_all
 -- Its rows written are the runs that were seeded until now.
-UPDATE atdm_run SET state = 'deleted', keys = NULL WHERE state = 'seeded'
+UPDATE atdm_run SET state = 'deleted', keys = NULL, taken_back_by = $1::text WHERE state = 'seeded'
+
+-- name: take_restored
+-- Runs of which a baseline brought rows back are taken back once more.
+UPDATE atdm_run SET taken_back_by = $1::text, restored = false WHERE restored
+
+-- name: list_taken_back
+SELECT run_id, state, created_at, expires_at
+FROM atdm_run
+WHERE taken_back_by = $1 AND run_id <> $1 AND run_id > coalesce($2::text, '') COLLATE "C"
+ORDER BY run_id
+LIMIT $3
 
 -- name: forget_all
 -- After a restore no row is the one that was written.

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
+from psycopg import AsyncCursor
 from psycopg.errors import UniqueViolation
+from psycopg.rows import TupleRow
 
 from target_healthcare.database import Connection, Pool
 from target_healthcare.errors import NotExpired, RunConflict, RunDeleted, RunNotFound
@@ -32,8 +34,12 @@ RunState: TypeAlias = Literal["seeded", "deleted"]
 _QUERIES: Final = read_queries(Path(__file__).with_name("queries.sql"))
 LOCK_ALONE: Final = _QUERIES["lock_alone"]
 """Take `WRITER_LOCK` exclusively until the transaction ends. Parameter: the lock."""
+ENTER_TAKER: Final = _QUERIES["enter_taker"]
+"""Enter whoever takes all runs back. Parameter: its id."""
 BURY_ALL: Final = _QUERIES["bury_all"]
-"""Put up the tombstone of every seeded run."""
+"""Put up the tombstone of every seeded run. Parameter: the id of who takes them back, or null."""
+TAKE_RESTORED: Final = _QUERIES["take_restored"]
+"""Take back the runs that a restored baseline has rows of. Parameter: as of `BURY_ALL`."""
 FORGET_ALL: Final = _QUERIES["forget_all"]
 """Strike all rows off the ledger's table of rows."""
 LOCK_SHARED: Final = _QUERIES["lock_shared"]
@@ -98,13 +104,17 @@ class RunSummary(msgspec.Struct, frozen=True):
 
 
 class RunDescription(msgspec.Struct, frozen=True):
-    """A ledger entry with its rows counted now; a run deleted before any seed has no `bundle_sha`."""
+    """A ledger entry with its rows counted now; a run deleted before any seed has no `bundle_sha`.
+
+    `taken_back_by` is who took it back together with all others. Who did that has an entry too, and names itself.
+    """
 
     run_id: str
     state: RunState
     bundle_sha: str | None
     created_at: datetime
     expires_at: datetime | None
+    taken_back_by: str | None
     row_counts: dict[str, int]
 
 
@@ -202,20 +212,24 @@ class Ledger:
             raise RunDeleted(f"run '{run_id}' was deleted and cannot be extended; use a new run id")
         return ExtendAnswer(run_id, expires_at)
 
-    async def delete_all(self) -> DeleteAllAnswer:
+    async def delete_all(self, by: str | None = None) -> DeleteAllAnswer:
         """Bury every run and delete all their rows, and rows of no run that refer to them; other rows stay.
 
-        Raises `RowsReferenced` (and changes nothing) when a table that no migration declares refers to them.
+        Raises `RunDeleted` where `by` has done so before or is given up, and `RowsReferenced` (and changes nothing)
+        when a table that no migration declares refers to them.
         """
         try:
-            async with self.write(alone=True) as connection:
-                buried = await connection.execute(BURY_ALL)
-                deleted = await self._of_all.send(connection, None)
-            removed = await self._of_all.read(deleted)
-        except REFERENCED:
-            async with self._converse(None) as connection:
-                buried = await connection.execute(BURY_ALL)
-                removed = await self._of_all.delete_with_residue(connection, None)
+            try:
+                async with self.write(alone=True) as connection:
+                    buried = await self._bury_all(connection, by)
+                    deleted = await self._of_all.send(connection, None)
+                removed = await self._of_all.read(deleted)
+            except REFERENCED:
+                async with self._converse(None) as connection:
+                    buried = await self._bury_all(connection, by)
+                    removed = await self._of_all.delete_with_residue(connection, None)
+        except UniqueViolation as error:
+            raise taken_before(error, by) from error
         return DeleteAllAnswer(removed.counts, buried.rowcount, removed.keys, removed.residue)
 
     async def describe(self, run_id: str) -> RunDescription:
@@ -226,19 +240,19 @@ class Ledger:
         if row is None:
             raise _unknown(run_id)
         names = (table.name for table in self.schema.run_tables)
-        return RunDescription(*row[:5], row_counts=dict(zip(names, row[5:], strict=True)))
+        return RunDescription(*row[:6], row_counts=dict(zip(names, row[6:], strict=True)))
 
     async def list_runs(self, state: RunState | None, after: str | None, limit: int) -> RunList:
         """Read at most `limit` entries by run id, those greater than `after`."""
-        async with self.pool.connection() as connection:
-            cursor = await connection.execute(_QUERIES["list_runs"], [state, after, limit])
-            return RunList([RunSummary(*row) for row in await cursor.fetchall()])
+        return await self._list("list_runs", [state, after, limit])
+
+    async def list_taken_back(self, by: str, after: str | None, limit: int) -> RunList:
+        """Read as `list_runs` does the runs that were taken back by somebody, without its own entry."""
+        return await self._list("list_taken_back", [by, after, limit])
 
     async def list_expired(self, limit: int) -> RunList:
         """Read at most `limit` entries of runs that are seeded and whose time is up, the longest overdue first."""
-        async with self.pool.connection() as connection:
-            cursor = await connection.execute(_QUERIES["list_expired"], [limit])
-            return RunList([RunSummary(*row) for row in await cursor.fetchall()])
+        return await self._list("list_expired", [limit])
 
     @asynccontextmanager
     async def write(self, *, alone: bool = False) -> AsyncGenerator[Connection]:
@@ -265,6 +279,18 @@ class Ledger:
                 await connection.execute(_QUERIES["check_deferred"])
         except REFERENCED as error:
             raise still_referenced(error, run_id) from error
+
+    async def _list(self, query: str, parameters: list[str | int | None]) -> RunList:
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(_QUERIES[query], parameters)
+            return RunList([RunSummary(*row) for row in await cursor.fetchall()])
+
+    @staticmethod
+    async def _bury_all(connection: Connection, by: str | None) -> AsyncCursor[TupleRow]:
+        if by is not None:
+            await connection.execute(ENTER_TAKER, [by])
+        await connection.execute(TAKE_RESTORED, [by])
+        return await connection.execute(BURY_ALL, [by])
 
     async def _make_keys(self, bundle: list[TableRows]) -> MadeKeys:
         """Make the keys of a bundle's symbols, outside its transaction: a sequence takes nothing back anyway."""
@@ -303,6 +329,13 @@ class Ledger:
         if known_sha != bundle_sha:
             raise RunConflict(f"run '{run_id}' was seeded with another bundle; use a new run id")
         return expires_at, keys or {}
+
+
+def taken_before(error: UniqueViolation, by: str | None) -> RunDeleted | UniqueViolation:
+    """The refusal where the id of who takes all runs back is taken; the error itself where something else is."""
+    if error.diag.constraint_name != LEDGER_KEY:
+        return error
+    return RunDeleted(f"'{by}' has done this before, or was given up; use a new id")
 
 
 def _unknown(run_id: str) -> RunNotFound:

@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from target_healthcare.baseline import MEDIA_TYPE, Database, DigestAnswer, RestoreAnswer, require_version
 from target_healthcare.errors import TargetError
+from target_healthcare.routes.internal import TakerId
 from target_healthcare.routes.streams import drain, pull
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
@@ -35,13 +36,13 @@ async def digest_database(database: NamedDependency[Database]) -> DigestAnswer:
 
 @put("/database", request_max_body_size=None)
 async def restore_database(
-    request: AnyRequest, schema_version: FromQuery[str], database: NamedDependency[Database]
+    request: AnyRequest, schema_version: FromQuery[str], database: NamedDependency[Database], by: TakerId = None
 ) -> RestoreAnswer:
     """Replace all rows of all tables by those of an export, in one transaction, and bury every run."""
     chunks = request.stream()
     try:
         require_version(database.schema, schema_version)
-        return await asyncio.to_thread(database.restore, pull(chunks, asyncio.get_running_loop()))
+        return await asyncio.to_thread(database.restore, pull(chunks, asyncio.get_running_loop()), by)
     except (TargetError, psycopg.Error):
         await drain(chunks)
         raise

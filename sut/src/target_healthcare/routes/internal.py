@@ -33,6 +33,8 @@ SEED_BODY_LIMIT = 64 * 1024 * 1024
 RunIdInPath: TypeAlias = Annotated[str, PathParameter(pattern=RUN_ID_FORM)]
 BundleSha: TypeAlias = Annotated[str, QueryParameter(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 TtlSeconds: TypeAlias = Annotated[int | None, QueryParameter(ge=1, le=315_360_000)]
+TakerId: TypeAlias = Annotated[str | None, QueryParameter(pattern=RUN_ID_FORM)]
+"""Who takes all runs back; it has an entry in the ledger, as a run has."""
 RunLimit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
@@ -90,9 +92,9 @@ async def extend_run(
 
 
 @delete("/runs", status_code=200)
-async def delete_all_runs(ledger: NamedDependency[Ledger]) -> DeleteAllAnswer:
+async def delete_all_runs(ledger: NamedDependency[Ledger], by: TakerId = None) -> DeleteAllAnswer:
     """Put up the tombstone of every run and delete the rows of all, in one transaction; rows of no run stay."""
-    return await ledger.delete_all()
+    return await ledger.delete_all(by)
 
 
 @get("/expired")
@@ -113,8 +115,11 @@ async def list_runs(
     state_: Annotated[RunState | None, QueryParameter(name="state")] = None,
     after: FromQuery[str | None] = None,
     limit: RunLimit = 100,
+    taken_back_by: TakerId = None,
 ) -> RunList:
-    """The ledger by run id, at most `limit` entries, those greater than `after`."""
+    """The ledger by run id, at most `limit` entries, those greater than `after`; or those somebody took back."""
+    if taken_back_by is not None:
+        return await ledger.list_taken_back(taken_back_by, after, limit)
     return await ledger.list_runs(state_, after, limit)
 
 

@@ -13,6 +13,7 @@ from atdm_server.store import DiskStore, ObjectBaselines
 
 ROWS = [{"plan_id": "a", "name": None}, {"plan_id": "b", "name": "x"}]
 MOMENT = datetime(2026, 7, 4, tzinfo=UTC)
+BY = "strategy-baseline_snapshot-01K"
 
 
 async def batches() -> AsyncIterator[tuple[str, pa.RecordBatch]]:
@@ -37,8 +38,9 @@ def baselines(tmp_path: Path) -> ObjectBaselines:
 
 async def test_what_is_kept_comes_back(baselines: ObjectBaselines) -> None:
     """A baseline comes back with the rows, the schema and the moment it was kept with."""
-    saved = await baselines.save("golden", an_export())
+    saved = await baselines.save("golden", an_export(), BY)
     assert saved.row_counts() == {"plan": 2, "claim": 0}
+    assert saved.audit_run_id == BY
     async with baselines.open("golden") as (manifest, export):
         assert manifest == saved
         assert (export.schema_version, export.captured_at, export.tables) == ("1", MOMENT, ("plan", "claim"))
@@ -51,8 +53,8 @@ async def test_latest_is_the_one_captured_last(baselines: ObjectBaselines) -> No
     with pytest.raises(NoBaseline):
         async with baselines.open(None):
             pass
-    await baselines.save("b", an_export(MOMENT + timedelta(days=1)))
-    await baselines.save("a", an_export())
+    await baselines.save("b", an_export(MOMENT + timedelta(days=1)), BY)
+    await baselines.save("a", an_export(), BY)
     async with baselines.open(None) as (manifest, _):
         assert manifest.baseline_id == "b"
     assert [manifest.baseline_id for manifest in await baselines.manifests()] == ["b", "a"]
@@ -60,9 +62,9 @@ async def test_latest_is_the_one_captured_last(baselines: ObjectBaselines) -> No
 
 async def test_names_are_used_once(baselines: ObjectBaselines) -> None:
     """A name that is taken is refused, and one that is not known is told."""
-    await baselines.save("golden", an_export())
+    await baselines.save("golden", an_export(), BY)
     with pytest.raises(BaselineExists, match="choose another name"):
-        await baselines.save("golden", an_export())
+        await baselines.save("golden", an_export(), BY)
     with pytest.raises(BaselineNotFound):
         async with baselines.open("silver"):
             pass
@@ -71,7 +73,7 @@ async def test_names_are_used_once(baselines: ObjectBaselines) -> None:
 @pytest.mark.parametrize("damage", ["flip", "drop"])
 async def test_damage_is_found_before_the_first_row(baselines: ObjectBaselines, tmp_path: Path, damage: str) -> None:
     """A table that was changed or is gone is found before anything can be restored."""
-    await baselines.save("golden", an_export())
+    await baselines.save("golden", an_export(), BY)
     path = tmp_path / "baselines/golden/plan.parquet"
     content = path.read_bytes()
     path.unlink()

@@ -28,7 +28,15 @@ async def test_a_run_s_whole_life(client: httpx2.AsyncClient) -> None:
     answer = {"run_id": "r", "state": "seeded", "row_counts": counts, "keys": {}, "expires_at": described["expires_at"]}
     assert first.json() == again.json() == answer
     assert described["row_counts"] == counts | {"procedure_code": 0, "diagnosis_code": 0}
-    assert described.keys() == {"run_id", "state", "bundle_sha", "created_at", "expires_at", "row_counts"}
+    assert described.keys() == {
+        "run_id",
+        "state",
+        "bundle_sha",
+        "created_at",
+        "expires_at",
+        "taken_back_by",
+        "row_counts",
+    }
     summary = {name: described[name] for name in ("run_id", "state", "created_at", "expires_at")}
     assert listed.json() == {"runs": [summary]}
     assert deleted.json()["previous_state"] == "seeded"

@@ -33,7 +33,7 @@ class MemoryBaselines:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Manifest, list[tuple[str, pa.RecordBatch]]]] = {}
 
-    async def save(self, baseline_id: str, export: Export) -> Manifest:
+    async def save(self, baseline_id: str, export: Export, by: str) -> Manifest:
         """See `Baselines.save`."""
         if baseline_id in self._kept:
             raise BaselineExists(f"a baseline {baseline_id!r} exists, and none is overwritten; choose another name")
@@ -44,6 +44,7 @@ class MemoryBaselines:
             captured_at=export.captured_at,
             schema_version=export.schema_version,
             files={table: TableFile(rows=count, sha256="") for table, count in rows.items()},
+            audit_run_id=by,
         )
         self._kept[baseline_id] = (manifest, batches)
         return manifest

@@ -11,9 +11,9 @@ import msgspec
 import pyarrow as pa
 
 from atdm_core.entity import Entity
-from atdm_core.errors import BaselineSchemaDrift, ResetFailed, RunGone, SeedFailed
+from atdm_core.errors import BaselineSchemaDrift, ResetFailed, RestoreFailed, RunGone, SeedFailed, TargetError
 from atdm_core.protocols import Export, Load
-from atdm_core.values import KEYS_TOLD, Bundle, Deletion, Records, Residue, SeedReceipt, TableDigest
+from atdm_core.values import KEYS_TOLD, Bundle, Deletion, LedgerEntry, Records, Residue, SeedReceipt, TableDigest
 
 __all__ = ["MemoryTarget", "one_by_one"]
 
@@ -27,6 +27,8 @@ class _Run(msgspec.Struct, frozen=True):
     digest: str = ""
     keys: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
     expires_at: datetime | None = None
+    taken_back_by: str | None = None
+    restored: bool = False
 
 
 class MemoryTarget:
@@ -117,14 +119,30 @@ class MemoryTarget:
         found = (run_id for run_id, run in self._ledger.items() if run.state == "seeded" and run_id > after)
         return sorted(found)[:limit]
 
+    async def describe(self, run_id: str) -> LedgerEntry | None:
+        """See `Target.describe`."""
+        run = self._ledger.get(run_id)
+        if run is None:
+            return None
+        counts = {name: sum(self._is_of(name, key, run_id) for key in rows) for name, rows in self.tables.items()}
+        return LedgerEntry(
+            state=run.state, row_counts=counts, expires_at=run.expires_at, taken_back_by=run.taken_back_by
+        )
+
     async def check(self) -> None:
         """See `Target.check`."""
 
-    async def delete_all(self) -> Deletion:
+    async def delete_all(self, by: str) -> Deletion:
         """See `Database.delete_all`."""
+        self._require_new(by, ResetFailed)
         deletion = self._remove(None)
-        self._bury_all()
+        self._bury_all(by)
         return deletion
+
+    async def taken_back(self, by: str, after: str, limit: int) -> Sequence[str]:
+        """See `Database.taken_back`."""
+        taken = (run_id for run_id, run in self._ledger.items() if run.taken_back_by == by)
+        return sorted(run_id for run_id in taken if after < run_id != by)[:limit]
 
     async def digest(self) -> Mapping[str, TableDigest]:
         """See `Database.digest`; tables without rows are left out, for it knows of no others than it has seen."""
@@ -147,8 +165,9 @@ class MemoryTarget:
             batches=one_by_one(batches),
         )
 
-    async def restore(self, export: Export) -> Mapping[str, int]:
+    async def restore(self, export: Export, by: str) -> Mapping[str, int]:
         """See `Database.restore`."""
+        self._require_new(by, RestoreFailed)
         if export.schema_version != self.schema_version:
             raise BaselineSchemaDrift("the target's schema is not the one this baseline was taken of")
         tables: dict[str, dict[Any, dict[str, Any]]] = {name: {} for name in self.tables}
@@ -157,7 +176,7 @@ class MemoryTarget:
             tables[name] = {next(iter(row.values())): row for row in rows}
         self.tables = tables
         self._owners = {}
-        self._bury_all()
+        self._bury_all(by)
         return self.row_counts()
 
     def row_counts(self) -> dict[str, int]:
@@ -192,8 +211,20 @@ class MemoryTarget:
     def _is_due(self, run: _Run) -> bool:
         return run.state == "seeded" and run.expires_at is not None and run.expires_at <= self._now()
 
-    def _bury_all(self) -> None:
-        self._ledger = {run_id: msgspec.structs.replace(run, state="deleted") for run_id, run in self._ledger.items()}
+    def _require_new(self, by: str, refusal: type[TargetError]) -> None:
+        if by in self._ledger:
+            raise refusal(f"{by} was carried out or given up; give the command again", target_code="RUN_DELETED")
+
+    def _bury_all(self, by: str) -> None:
+        """Put up the tombstones of all runs; those that have rows all the same, of a baseline, are not taken back."""
+        for run_id, run in self._ledger.items():
+            if run.state == "seeded" or run.restored:
+                restored = any(self._is_of(name, key, run_id) for name, rows in self.tables.items() for key in rows)
+                taken_back_by = None if restored else by
+                self._ledger[run_id] = msgspec.structs.replace(
+                    run, state="deleted", taken_back_by=taken_back_by, restored=restored
+                )
+        self._ledger[by] = _Run("deleted", taken_back_by=by)
 
     def _remove(self, run_id: str | None) -> Deletion:
         """Delete the rows of a run, or of all, and those of no run that refer to them; the ledger stays as it is."""

@@ -7,7 +7,6 @@ from atdm_core.ids import new_id
 from atdm_core.protocols import Target
 from atdm_core.testing.target_stories import (
     BrokenOffError,
-    TargetStories,
     counts_of,
     in_order,
     keys_of,
@@ -15,11 +14,12 @@ from atdm_core.testing.target_stories import (
     nonzero,
     with_dangling_reference,
 )
+from atdm_core.testing.whole_database_contract import WholeDatabaseContract
 
 __all__ = ["TargetContract"]
 
 
-class TargetContract(TargetStories):
+class TargetContract(WholeDatabaseContract):
     """Inherit it as a pytest class, and provide the methods that raise in `TargetStories`."""
 
     def test_seed_writes_every_row(self) -> None:
@@ -294,22 +294,6 @@ class TargetContract(TargetStories):
 
         self.tell(story)
 
-    def test_digest_proves_that_nothing_is_left(self) -> None:
-        """A run changes the digests of the tables it writes to, and its deletion brings the old ones back."""
-
-        async def story(target: Target) -> None:
-            database, bundle = self.open_database(target), await self.make_bundle()
-            before = await database.digest()
-            await target.seed(bundle, None)
-            between = await database.digest()
-            assert {name for name in between if between[name] != before.get(name)} == set(counts_of(bundle))
-            for name, count in counts_of(bundle).items():
-                assert between[name].rows == count + (before[name].rows if name in before else 0)
-            await target.delete(bundle.run_id)
-            assert await database.digest() == before
-
-        self.tell(story)
-
     def test_load_writes_every_row(self) -> None:
         """A run that comes in pieces is written whole and counted, and is no other than a seeded one afterwards."""
 
@@ -364,19 +348,16 @@ class TargetContract(TargetStories):
 
         self.tell(story)
 
-    def test_all_runs_are_deleted_together(self) -> None:
-        """A deletion of all takes every run, with what hangs on it, and none of them can be seeded again."""
+    def test_ledger_entry_is_told(self) -> None:
+        """A run is described by its state, its rows and its time; one that nobody knows is not."""
 
         async def story(target: Target) -> None:
-            mine = await self.make_bundle()
-            other, _ = leaning_on(mine, await target.seed(mine, None), await self.make_bundle())
-            await target.seed(other, 3600)
-            planted = await self.plant(target, mine)
-            deletion = await self.open_database(target).delete_all()
-            assert [row.table for row in deletion.residue] == ([planted[0]] if planted else [])
-            assert list(await target.seeded("", 1000)) == []
-            for bundle in (mine, other):
-                assert await self.held(target, bundle.run_id) == {}
-                await self.assert_refused(target, bundle)
+            bundle = await self.make_bundle()
+            assert await target.describe(bundle.run_id) is None
+            receipt = await target.seed(bundle, 3600)
+            entry = await target.describe(bundle.run_id)
+            assert entry is not None
+            assert (entry.state, nonzero(entry.row_counts)) == ("seeded", counts_of(bundle))
+            assert (entry.expires_at, entry.taken_back_by) == (receipt.expires_at, None)
 
         self.tell(story)

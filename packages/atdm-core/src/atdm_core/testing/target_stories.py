@@ -29,6 +29,7 @@ __all__ = [
     "in_order",
     "keys_of",
     "leaning_on",
+    "new_taker",
     "nonzero",
     "with_dangling_reference",
 ]
@@ -226,3 +227,8 @@ def leaning_on(bundle: Bundle, receipt: SeedReceipt, other: Bundle) -> tuple[Bun
         Table(table.entity, {**table.columns, column: constant(key, len(table))}) for table in other.tables[name]
     )
     return Bundle(other.run_id, {**other.tables, name: tables}), name
+
+
+def new_taker() -> str:
+    """The id of somebody who takes all runs back."""
+    return f"strategy-reset_all-{new_id()}"

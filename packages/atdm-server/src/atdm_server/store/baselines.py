@@ -34,7 +34,7 @@ class ObjectBaselines:
         # Arrow's own allocators keep what was freed, which for tables is a multiple of what is in use.
         pa.set_memory_pool(pa.system_memory_pool())
 
-    async def save(self, baseline_id: str, export: Export) -> Manifest:
+    async def save(self, baseline_id: str, export: Export, by: str) -> Manifest:
         """See `Baselines.save`."""
         if await self._store.keys(f"baselines/{baseline_id}/"):
             raise _exists(baseline_id)
@@ -48,6 +48,7 @@ class ObjectBaselines:
             captured_at=export.captured_at,
             schema_version=export.schema_version,
             files=files,
+            audit_run_id=by,
         )
         if not await self._store.create(f"baselines/{baseline_id}/manifest.json", msgspec.json.encode(manifest)):
             raise _exists(baseline_id)

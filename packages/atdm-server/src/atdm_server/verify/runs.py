@@ -11,6 +11,7 @@ from atdm_core.audit import Trail
 from atdm_core.catalog import catalog_row
 from atdm_core.draw import Seed
 from atdm_core.errors import TrailBroken
+from atdm_core.expiry import EXTENDED, EXTENDING
 from atdm_core.run import keys_made, put_keys
 from atdm_core.values import CatalogRow, Outcome
 from atdm_server.store.catalog import decode_row
@@ -203,10 +204,13 @@ def _unfinished(trail: CheckedTrail, objects: RunObjects, facts: Sequence[Fact])
 
 def _is_ended(opened: Fact, closed: Sequence[Fact]) -> bool:
     """Whether some mark says that this work is over, as recovery reads them (`atdm_core.recovery`)."""
-    if any(fact.state not in (*_DECIDED, "kept") for fact in closed):
+    if any(fact.state not in (*_DECIDED, "kept", EXTENDED) for fact in closed):
         return True
     if _is_seeding(opened):
         return any(fact.state in _DECIDED for fact in closed)
+    if opened.state == EXTENDING:  # where the process died that began it, another one ends it in its own log
+        ends = [fact for fact in closed if fact.state == EXTENDED]
+        return any(_log_of(fact) != _log_of(opened) or fact.key >= opened.key for fact in ends)
     return any(fact.state == "kept" and _log_of(fact) == _log_of(opened) and fact.key >= opened.key for fact in closed)
 
 
