@@ -85,12 +85,9 @@ async def end_strategy(services: Services, trail: Trail, invoker: str) -> None:
 
 
 async def _open(services: Services, trail: Trail, invoker: str) -> None:
-    """Store mark and start side by side; where one of the two is missing, nothing has been touched."""
-    noted = services.log.note(_mark(services, trail, invoker))
-    results = await asyncio.gather(noted, services.log.append(trail.unstored()), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+    """Store the mark, then the start: where only the first is there, recovery stores the second, and its end."""
+    await services.log.note(_mark(services, trail, invoker))
+    await services.log.append(trail.unstored())
     trail.mark_stored()
 
 
