@@ -18,10 +18,10 @@ from atdm_core.audit import Trail, run_status
 from atdm_core.catalog import expiry_of
 from atdm_core.errors import StoreError
 from atdm_core.pack import generate
+from atdm_core.side_by_side import side_by_side
 from atdm_core.values import Plan
 from atdm_healthcare.pack import PACK
 from atdm_server.store import ObjectAuditLog, open_stores
-from atdm_server.store.side_by_side import side_by_side
 from atdm_server.verify import verify_store
 from tests.faults.processes.clients import Book, Told
 from tests.faults.processes.cluster import Cluster

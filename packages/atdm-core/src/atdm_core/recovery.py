@@ -115,11 +115,11 @@ class Recovery:
         Raises a `StoreError` or `TargetError` when logs or ledger cannot be read; runs that fail alone are reported.
         """
         owed = [run_id for run_id in self._abandoned if run_id not in self._undoing]
-        await side_by_side(map(self._settle_abandoned, owed))
+        await side_by_side(self._settle_abandoned, owed)
         await self._follow()
         due = self._monotonic() - self._grace
         left = [work for works in self._unsettled.values() for work in works if work.since <= due]
-        await side_by_side(self._attempt(work.mark.run_id, self._settle(work)) for work in left)
+        await side_by_side(lambda work: self._attempt(work.mark.run_id, self._settle(work)), left)
         await self._retire()
         await self._reconcile()
 
@@ -293,7 +293,7 @@ class Recovery:
     async def _reconcile(self) -> None:
         """Compare the target's ledger with the trails, a page each round: what no trail keeps is deleted."""
         page = await self._services.target.seeded(self._ledger_place, LEDGER_PAGE)
-        accounted = await side_by_side(map(self._account_for, page))
+        accounted = await side_by_side(self._account_for, page)
         passed = [run_id for run_id, _ in takewhile(itemgetter(1), zip(page, accounted, strict=True))]
         place = self._ledger_place = passed[-1] if passed else self._ledger_place
         left = {run_id for run_id in page if run_id > place}

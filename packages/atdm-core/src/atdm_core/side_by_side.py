@@ -1,26 +1,35 @@
 """Many things at once, but not too many."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
-__all__ = ["side_by_side"]
+__all__ = ["AT_ONCE", "side_by_side"]
 
 AT_ONCE: Final = 16
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
-async def side_by_side(works: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """What the works return, in their order; the first error, once all have ended."""
-    free = asyncio.Semaphore(AT_ONCE)
+async def side_by_side(function: Callable[[_T], Awaitable[_R]], items: Sequence[_T]) -> list[_R]:
+    """What `function` answers to each item, in their order; `AT_ONCE` of them run at a time.
 
-    async def do(work: Coroutine[Any, Any, _T]) -> _T:
-        async with free:
-            return await work
+    Raises the error of the first item that has one, once all have ended.
+    """
+    answers: dict[int, _R] = {}
+    errors: dict[int, Exception] = {}
+    waiting = iter(enumerate(items))
 
-    results = await asyncio.gather(*map(do, works), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results  # pyright: ignore[reportReturnType]
+    async def work() -> None:
+        for place, item in waiting:
+            try:
+                answers[place] = await function(item)
+            except Exception as error:  # noqa: BLE001 - of whatever kind, it must not save the others
+                errors[place] = error
+
+    ended = await asyncio.gather(*(work() for _ in items[:AT_ONCE]), return_exceptions=True)
+    for error in (*ended, errors.get(min(errors, default=0))):
+        if error is not None:
+            raise error
+    return [answers[place] for place in range(len(items))]

@@ -40,7 +40,7 @@ async def record_taken_back(
     `is_open`: whether a run without a trail is one that will get it; otherwise it is of another store.
     """
     page = await services.database.taken_back(by, after, PAGE)
-    told = await side_by_side(_tell(services, run_id, by, invoker, is_open) for run_id in page)
+    told = await side_by_side(lambda run_id: _tell(services, run_id, by, invoker, is_open), page)
     passed = [run_id for run_id, _ in takewhile(itemgetter(1), zip(page, told, strict=True))]
     return passed[-1] if passed else after, len(passed) == len(page) < PAGE
 

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from target_healthcare.__main__ import prepare_database
 from target_healthcare.baseline import Database
-from target_healthcare.errors import DatabaseUnavailable, InvalidRequest, RowsReferenced, RunDeleted, SchemaDrift
+from target_healthcare.errors import DatabaseUnavailable, InvalidRequest, RowsReferenced, SchemaDrift
 from target_healthcare.migrations import read_migrations
 from target_healthcare.schema import read_schema
 from target_healthcare.settings import HEALTHCARE_MIGRATIONS
@@ -163,30 +163,6 @@ def test_a_restore_buries_every_run(whole: Database, look: Sql) -> None:
     assert whole.restore(iter(stream)).run_count == 1
     assert look.execute("SELECT DISTINCT state FROM atdm_run").fetchall() == [("deleted",)]
     assert whole.restore(iter(stream)).run_count == 0
-
-
-def test_a_restore_takes_back_the_runs_that_it_has_no_rows_of(whole: Database, look: Sql) -> None:
-    """Runs whose rows are gone name who restored; those with rows do not, until somebody takes the rows too."""
-    stream = list(whole.export())
-    look.execute("INSERT INTO atdm_run (run_id, bundle_sha, state) VALUES ('later', repeat('b', 64), 'seeded')")
-    whole.restore(iter(stream), "first")
-    taken = "SELECT run_id, taken_back_by FROM atdm_run WHERE taken_back_by IS NOT NULL ORDER BY run_id"
-    assert look.execute(taken).fetchall() == [("first", "first"), ("later", "first")]
-    look.execute("""UPDATE "50% ""odd"" table" SET test_run_id = NULL WHERE test_run_id = 'r'""")
-    whole.restore(iter(list(whole.export())), "second")
-    assert ("r", "second") in look.execute(taken).fetchall()
-
-
-def test_a_restore_is_carried_out_once(whole: Database, look: Sql) -> None:
-    """Who has restored, or was given up, is refused, and nothing changes."""
-    stream = list(whole.export())
-    whole.restore(iter(stream), "done")
-    look.execute("INSERT INTO atdm_run (run_id, state) VALUES ('given-up', 'deleted')")
-    look.execute("DELETE FROM lonely")
-    for by in ("done", "given-up"):
-        with pytest.raises(RunDeleted):
-            whole.restore(iter(stream), by)
-    assert look.execute("SELECT count(*) FROM lonely").fetchone() == (0,)
 
 
 DAMAGES: dict[str, Callable[[Frames], Frames]] = {

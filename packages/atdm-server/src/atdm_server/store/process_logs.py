@@ -9,9 +9,9 @@ import structlog
 from atdm_core.audit import Mark
 from atdm_core.errors import StoreUnavailable, TrailBroken
 from atdm_core.protocols import LogNews
+from atdm_core.side_by_side import side_by_side
 from atdm_server.store.objects import ObjectStore
 from atdm_server.store.segments import decode_segment, segment_key
-from atdm_server.store.side_by_side import side_by_side
 
 __all__ = ["ProcessLogs", "retirement"]
 

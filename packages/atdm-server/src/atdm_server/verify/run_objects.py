@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from atdm_core.side_by_side import side_by_side
 from atdm_server.store.objects import AUDIT, CATALOG, ObjectStore
-from atdm_server.store.side_by_side import side_by_side
 
 __all__ = ["RunObjects", "read_run", "row_key", "run_of", "view_key"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 from atdm_core.errors import StoreUnavailable
+from atdm_core.side_by_side import AT_ONCE, side_by_side
 from atdm_server.store.objects import AUDIT, CATALOG, ObjectStore, open_stores
 from atdm_server.store.process_logs import retirement
 from atdm_server.store.segments import segment_key
-from atdm_server.store.side_by_side import AT_ONCE, side_by_side
 from atdm_server.store.signing import load_verifier
 from atdm_server.verify.checkpoint import Heading, LogHead, RunHead, read_checkpoint
 from atdm_server.verify.facts import Fact, Facts
