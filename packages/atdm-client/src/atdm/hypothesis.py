@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.control import cleanup
 from hypothesis.errors import UnsatisfiedAssumption
 
+from atdm.beside import take_back
 from atdm.client import AtdmClient
 from atdm.contract import ScenarioAnswer
 from atdm.errors import AtdmClientError
@@ -129,9 +130,18 @@ def _take_back(client: AtdmClient, run: LiveRun, examples: Path) -> None:
     try:
         if isinstance(failure, Exception) and not isinstance(failure, UnsatisfiedAssumption):
             write_example(example_of_run(client, run.run_id, run.answer), examples / f"{_name(run)}.json")
+    except AtdmClientError as error:
+        warnings.warn(f"the example of run {run.run_id} was not kept ({error})", stacklevel=2)
+    finally:
+        take_back(partial(_reset, client, run))
+
+
+def _reset(client: AtdmClient, run: LiveRun) -> str | None:
+    try:
         _ = client.reset_run(run.run_id, run.answer["cleanup"]["cleanup_token"])
     except AtdmClientError as error:
-        warnings.warn(f"run {run.run_id} was not reset ({error}); the server will when its time is up", stacklevel=2)
+        return f"run {run.run_id} was not reset ({error}); the server will when its time is up"
+    return None
 
 
 def _name(run: LiveRun) -> str:

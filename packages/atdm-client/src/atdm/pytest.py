@@ -13,11 +13,13 @@ Data that several fixtures or many tests share is a fixture of its own:
 Every pytest session of an environment loads this module, so the client (and its HTTP stack) is imported on first use.
 """
 
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack, cast, get_args
 
 import pytest
 
+from atdm.beside import resets_beside_requests
 from atdm.errors import AtdmSettingsError
 from atdm.seeded import AtdmResetWarning, Scope, Wish, runs_of, seed
 
@@ -139,6 +141,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """A marked test is seeded even when it does not name the fixture, as a test that finds its data by itself."""
     if isinstance(item, pytest.Function) and "atdm_data" not in item.fixturenames and item.get_closest_marker(MARKER):
         item.fixturenames = ["atdm_data", *item.fixturenames]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """The data of one example of a property test is reset while the next is asked for; none outlives the test."""
+    if not isinstance(item, pytest.Function) or "atdm.hypothesis" not in sys.modules:
+        return (yield)
+    with resets_beside_requests(item.obj):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
