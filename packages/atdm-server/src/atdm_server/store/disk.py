@@ -76,30 +76,27 @@ class DiskStore:
             ) from error
 
     def _create(self, key: str, data: bytes) -> bool:
+        if self._link([data], key):
+            return True
         path = self._folder / key
-        _make_folder(path.parent)
-        with self._written([data]) as unfinished:
-            try:
-                os.link(unfinished, path)
-            except FileExistsError:
-                _sync_folder(path.parent)  # it may be there for us to see, and not yet for a power cut
-                return path.read_bytes() == data
-        _sync_folder(path.parent)
-        return True
+        _sync_folder(path.parent)  # it may be there for us to see, and not yet for a power cut
+        return path.read_bytes() == data
 
     def _replace(self, key: str, data: bytes) -> None:
         path = self._folder / key
-        _make_folder(path.parent)
         with self._written([data]) as unfinished:
-            unfinished.replace(path)
+            _in_folder(path.parent, unfinished.replace, path)
         _sync_folder(path.parent)
 
     def _create_from_file(self, key: str, source: Path) -> bool:
+        with source.open("rb") as file:
+            return self._link(iter(lambda: file.read(_CHUNK), b""), key)
+
+    def _link(self, chunks: Iterable[bytes], key: str) -> bool:
         path = self._folder / key
-        _make_folder(path.parent)
-        with source.open("rb") as file, self._written(iter(lambda: file.read(_CHUNK), b"")) as unfinished:
+        with self._written(chunks) as unfinished:
             try:
-                os.link(unfinished, path)
+                _in_folder(path.parent, os.link, unfinished, path)
             except FileExistsError:
                 return False
         _sync_folder(path.parent)
@@ -138,16 +135,35 @@ class DiskStore:
 
     @contextmanager
     def _written(self, chunks: Iterable[bytes]) -> Generator[Path]:
-        _make_folder(self._unfinished)
         path = self._unfinished / uuid4().hex
+        # Not a file object: each call into the system may wait for the interpreter afterwards, and this makes fewest.
+        descriptor = _in_folder(self._unfinished, os.open, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            with path.open("xb") as file:
-                file.writelines(chunks)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                for chunk in chunks:
+                    _write(descriptor, chunk)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of it: the system may take a part only, as on a disk that is about to be full."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _in_folder(folder: Path, step: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """What `step` returns, which puts something into the folder; it is made where it is missing, which is rare."""
+    try:
+        return step(*args, **kwargs)
+    except FileNotFoundError:
+        _make_folder(folder)
+        return step(*args, **kwargs)
 
 
 def _make_folder(folder: Path) -> None:
