@@ -71,9 +71,9 @@ def encode_rows(
 ) -> bytes:
     """One sealed Parquet file of the rows; `metadata` goes into its footer."""
     sink = pa.BufferOutputStream()
-    columns = [pa.array([row[field.name] for row in rows], field.type) for field in schema]
+    structs = pa.array(rows, pa.struct(schema))  # one conversion, where one for each column takes twice as long
     with pq.ParquetWriter(sink, schema, **_PLAIN) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+        writer.write_batch(pa.RecordBatch.from_struct_array(structs))
         blanks = {_SEAL.name: _SEAL.blank} | ({_SIGNATURE.name: _SIGNATURE.blank} if signer else {})
         writer.add_key_value_metadata({**(metadata or {}), **blanks})
     data = bytearray(sink.getvalue())
