@@ -52,7 +52,7 @@ def fits_key(column: Column, prefix: str) -> bool:
     if column.type == "uuid":
         return True
     room = len(prefix) + LONGEST_RUN + MOST_ROWS
-    free = column.allowed is None and not column.likes
+    free = column.allowed is None and not column.patterns and column.shortest <= LONGEST_RUN
     return column.type == "text" and free and (column.length is None or column.length >= room)
 
 
