@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from atdm_ddl import UnreadableDdl, draft_pack, read_ddl
-from atdm_ddl.meaning import allows
+from atdm_ddl.schema import ForeignKey, Order
 from atdm_ddl.writing import pack_files
 
 TABLE = "CREATE TABLE t (id text PRIMARY KEY, n integer, s text);"
@@ -27,23 +27,6 @@ def test_a_domain_says_what_its_columns_must_keep() -> None:
     assert (column.type, column.length, column.nullable, column.given) == ("text", 9, False, True)
     assert column.allowed == ("a", "c")
     assert schema.notes == []
-
-
-def test_two_checks_of_one_column_hold_together() -> None:
-    """What a column may hold is what every CHECK, and its enum, allow."""
-    schema = read_ddl("""
-        CREATE TYPE public.state AS ENUM ('new', 'old', 'lost');
-        CREATE TABLE t (id text PRIMARY KEY, s public.state CHECK (s IN ('old', 'new')), CHECK (s <> 'new'));
-    """)
-    assert schema.tables["t"].columns["s"].allowed == ("old",)
-
-
-@pytest.mark.parametrize("check", ["NOT (b IS TRUE)", "b IS NOT TRUE"])
-def test_not_true_is_not_not_null(check: str) -> None:
-    """A CHECK that denies something else than null is told, and not taken for NOT NULL."""
-    schema = read_ddl(f"CREATE TABLE t (id text PRIMARY KEY, b boolean CHECK ({check}))")
-    assert schema.tables["t"].columns["b"].nullable
-    assert "is the database's alone" in schema.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -104,75 +87,6 @@ def test_what_cannot_be_meant_is_refused(ddl: str, told: str) -> None:
     with pytest.raises(UnreadableDdl) as refusal:
         read_ddl(ddl)
     assert told in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("check", "text", "other"),
-    [
-        ("s NOT LIKE 'a%'", "b", "ab"),
-        ("NOT (s LIKE 'a%')", "b", "ab"),
-        ("s LIKE '!%%' ESCAPE '!'", "%b", "ab"),
-        ("s ILIKE 'a_'", "AB", "ABC"),
-        ("s ~ '^[[:upper:]]{3}$'", "ABC", "ABc"),
-        ("s ~* '^abc$'", "ABC", "ABCD"),
-        ("s !~ 'b'", "aca", "aba"),
-        ("NOT s ~ 'b'", "aca", "aba"),
-        ("s = upper(s)", "A1", "a1"),
-        ("lower(s) = s", "a1", "A1"),
-        ("s NOT IN ('a', 'b')", "c", "b"),
-        ("s <> ALL (ARRAY['a'::text, 'b'::text])", "c", "b"),
-        ("length(s) = 3", "abc", "abcd"),
-        ("char_length(btrim(s)) BETWEEN 2 AND 3", "abc", "a"),
-        ("s IS NULL OR length(s) > 2", "abc", "ab"),
-    ],
-)
-def test_a_check_of_texts_says_which_there_may_be(check: str, text: str, other: str) -> None:
-    """Patterns, cases, lists and lengths are understood, those that are denied too."""
-    schema = read_ddl(f"CREATE TABLE t (id text PRIMARY KEY, s text CHECK ({check}))")
-    column = schema.tables["t"].columns["s"]
-    assert schema.notes == []
-    assert allows(column, text)
-    assert not allows(column, other)
-
-
-@pytest.mark.parametrize(
-    ("check", "allowed"),
-    [
-        ("s = ANY ('{a,b}'::text[])", ("a", "b")),
-        ("s IN ('a', E'b\\n')", ("a", "b\n")),
-        ("s = 'a' OR s IN ('b', 'c')", ("a", "b", "c")),
-    ],
-)
-def test_lists_of_texts(check: str, allowed: tuple[str, ...]) -> None:
-    """Texts of a list are read however it is written."""
-    assert read_ddl(f"CREATE TABLE t (s text CHECK ({check}))").tables["t"].columns["s"].allowed == allowed
-
-
-@pytest.mark.parametrize(
-    ("check", "nullable"),
-    [("s IS NOT NULL", False), ("NOT s IS NULL", False), ("NOT (s IS NOT NULL)", True), ("s IS NULL", True)],
-)
-def test_null(check: str, nullable: bool) -> None:
-    """A CHECK that denies null is NOT NULL, and one that demands it is not."""
-    assert read_ddl(f"CREATE TABLE t (s text CHECK ({check}))").tables["t"].columns["s"].nullable is nullable
-
-
-@pytest.mark.parametrize(
-    ("check", "low", "high"),
-    [
-        ("d < CURRENT_DATE", None, -1),
-        ("now() < d", 1, None),
-        ("d >= '1999-12-31'::date", -7305, None),
-        ("d <= DATE '2100-01-01'", None, 3651),
-        ("d > DATE '2026-01-01'", None, None),
-    ],
-)
-def test_days_are_bound_by_that_of_the_bundle(check: str, low: int | None, high: int | None) -> None:
-    """The present day, days long ago and far ahead bound a day; others hang on when the bundle is made."""
-    schema = read_ddl(f"CREATE TABLE t (d date NOT NULL CHECK ({check}))")
-    column = schema.tables["t"].columns["d"]
-    assert (column.low, column.high) == (low, high)
-    assert bool(schema.notes) is (low is None and high is None)
 
 
 def test_newer_spellings_are_read() -> None:
@@ -265,13 +179,29 @@ def test_columns_of_other_tables() -> None:
     assert [table.columns["id"].fresh for table in tables.values()] == [True, True, True, False]
 
 
-def test_orders_that_cannot_be_kept_are_told() -> None:
-    """Orders in a circle are kept as far as they go, and those that follow from others are kept with them."""
-    columns = ", ".join(f"{name} integer NOT NULL" for name in "abcd")
-    orders = "CHECK (a <= b), CHECK (b < c), CHECK (a < c), CHECK (c <= d), CHECK (d <= c)"
-    assert notes_of(f"CREATE TABLE t (id text PRIMARY KEY, {columns}, {orders})") == (
-        "t: the CHECK of d and c is the database's alone."
-    )
+def test_migrations_are_carried_out_one_after_the_other() -> None:
+    """What later statements drop, rename and retype is as they leave it, wherever a constraint names it."""
+    schema = read_ddl("""
+        CREATE TABLE a (id serial PRIMARY KEY, old text UNIQUE, lost text UNIQUE, n smallint NOT NULL DEFAULT 1);
+        CREATE TABLE b (
+            id text PRIMARY KEY, a_old text REFERENCES a (old), low integer, high integer, CHECK (low < high)
+        );
+        CREATE TABLE gone (id text PRIMARY KEY);
+        ALTER TABLE a RENAME old TO "New";
+        ALTER TABLE a DROP COLUMN lost;
+        ALTER TABLE a RENAME TO c;
+        ALTER TABLE c ALTER COLUMN n TYPE bigint, ALTER n DROP DEFAULT;
+        ALTER TABLE b RENAME COLUMN low TO least;
+        DROP TABLE gone;
+    """)
+    c, b = schema.tables["c"], schema.tables["b"]
+    assert list(schema.tables) == ["b", "c"]
+    assert list(c.columns) == ["id", "New", "n"]
+    assert c.unique == [("New",)]
+    assert (c.columns["n"].declared, c.columns["n"].nullable, c.columns["n"].given) == ("bigint", False, False)
+    assert b.foreign_keys == [ForeignKey(("a_old",), "c", ("New",))]
+    assert b.orders == [Order("least", "high", strict=True)]
+    assert schema.notes == []
 
 
 def test_a_second_reference_of_a_column_is_told() -> None:

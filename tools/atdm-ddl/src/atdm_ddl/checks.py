@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from datetime import date
+from itertools import groupby
 from typing import Final
 
 from sqlglot import exp
@@ -52,7 +53,7 @@ def _apply(table: Table, part: exp.Expr) -> bool:
         case exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
             return _apply_comparison(table, part)
         case exp.Is():
-            return bool(part.args.get("negate")) and _apply_not_null(table, part)
+            return _apply_is(table, part)
         case exp.Not():
             return _apply_denied(table, bare(part.this))
         case exp.Or():
@@ -66,11 +67,11 @@ def _apply_texts(table: Table, part: exp.Expr) -> bool:
         case exp.In() | exp.EQ():
             return texts.allow(table, part) or _apply_equal(table, part)
         case exp.NEQ():
-            return texts.deny(table, part) or _apply_not_zero(table, part)
+            return texts.deny(table, part) or _apply_unequal(table, part)
         case exp.Like() | exp.ILike() | exp.RegexpLike() | exp.RegexpILike() | exp.Escape():
             return texts.match(table, part, denied=False)
         case _:
-            return False
+            return _apply_boolean(table, part, is_true=True)
 
 
 def _apply_denied(table: Table, part: exp.Expr) -> bool:
@@ -82,7 +83,14 @@ def _apply_denied(table: Table, part: exp.Expr) -> bool:
         case exp.Is():
             return not part.args.get("negate") and _apply_not_null(table, part)
         case _:
-            return False
+            return _apply_boolean(table, part, is_true=False)
+
+
+def _apply_is(table: Table, part: exp.Is) -> bool:
+    if part.args.get("negate"):
+        return _apply_not_null(table, part)
+    truth = part.expression
+    return isinstance(truth, exp.Boolean) and _apply_boolean(table, part.this, is_true=bool(truth.this))
 
 
 def _apply_not_null(table: Table, part: exp.Is) -> bool:
@@ -112,22 +120,35 @@ def _is_null(part: exp.Expr) -> bool:
 
 
 def _apply_equal(table: Table, part: exp.In | exp.EQ) -> bool:
-    """Keep to whole numbers that leave none out between them, or to a length."""
+    """Keep to whole numbers of a list (the most that leave none out between them), to a boolean, or to a length."""
     length = bare(part.this)
     if isinstance(length, exp.Length) and isinstance(part, exp.EQ):
         return texts.resize(table, exp.EQ, length, part.expression)
     column, choices = column_of(table, part.this), choices_of(part)
-    known = sorted(number for number in map(number_of, choices) if number is not None)
-    if column is None or column.type != "integer" or not known or len(known) != len(choices):
+    if isinstance(truth := bare(choices[0]) if len(choices) == 1 else None, exp.Boolean):
+        return _apply_boolean(table, part.this, is_true=bool(truth.this))
+    known = sorted({number for number in map(number_of, choices) if number is not None})
+    if column is None or column.type != "integer" or not known or len(known) < len(choices):
         return False
-    if known[-1] - known[0] != len(known) - 1:
-        return False
-    _narrow(column, low=known[0], high=known[-1])
+    stretches = groupby(enumerate(known), key=lambda numbered: numbered[1] - numbered[0])
+    longest = max(([number for _, number in stretch] for _, stretch in stretches), key=len)
+    _narrow(column, low=longest[0], high=longest[-1])
     return True
 
 
-def _apply_not_zero(table: Table, part: exp.NEQ) -> bool:
-    column = column_of(table, part.this)
+def _apply_boolean(table: Table, node: exp.Expr, *, is_true: bool) -> bool:
+    column = column_of(table, node)
+    if column is None or column.type != "boolean":
+        return False
+    _narrow(column, low=is_true, high=is_true)
+    return True
+
+
+def _apply_unequal(table: Table, part: exp.NEQ) -> bool:
+    """Keep away from zero; two columns that must differ are noted as such."""
+    column, other = column_of(table, part.this), column_of(table, part.expression)
+    if column is not None and other is not None:
+        table.unlike.append((column.name, other.name))
     if column is None or column.type not in ("integer", "number") or number_of(part.expression) != 0:
         return False
     return _apply_bound(table, exp.GT, part.this, part.expression)

@@ -153,6 +153,9 @@ class _Drafter:
         root = key_behind(key.table, other, self._tables, self._keys)
         target = key.table if other == self._keys[key.table] else root
         code = self._code(key.table, other)
+        unlike = next((pair for pair in entity.table.unlike if column.name in pair), ())
+        if column.nullable and all(name == column.name or name in entity.values for name in unlike) and unlike:
+            return Value(_ref(target, column), "None", note=f"null, because {' and '.join(unlike)} must differ")
         if key.table == entity.table.name or (entity.table.name, key.table) in self._ahead:
             if column.nullable:
                 cycle = f"{key.table} is made after it (a cycle)"

@@ -88,7 +88,21 @@ def key_behind(table: str, column: str, tables: Mapping[str, Table], keys: Mappi
     return root if first == keys[root] and not references_of(tables[root], first) else None
 
 
+def _same_row(table: Table, pair: tuple[str, str], tables: Mapping[str, Table]) -> str | None:
+    """The table with the row that both columns refer to; None where they refer to none, or to two."""
+    firsts = [next((key for key in references_of(table, name) if key.table in tables), None) for name in pair]
+    roots = {
+        None if key is None else root_of(key.table, pointed_at(key, name), tables)
+        for key, name in zip(firsts, pair, strict=True)
+    }
+    root = roots.pop() if len(roots) == 1 else None
+    return root and root[0]
+
+
 def _fault_of(table: Table, tables: Mapping[str, Table]) -> str | None:
+    for pair in table.unlike:
+        if not any(table.columns[name].nullable for name in pair) and (same := _same_row(table, pair, tables)):
+            return f"its {' and '.join(pair)} must differ, and a bundle has one row of {same} for both"
     for key in table.foreign_keys:
         needed = any(not table.columns[name].nullable for name in key.columns)
         if needed and key.table not in tables:

@@ -40,6 +40,11 @@ _RECIPES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         'draw.text("FAKE_{{}}@example.test", draw.integer({name}, 1, 99_999))',
         ("FAKE_1@example.test", "FAKE_99999@example.test"),
     ),
+    (
+        r"e?mail",
+        'draw.text("fake{{}}@example.test", draw.integer({name}, 1, 99_999))',
+        ("fake1@example.test", "fake99999@example.test"),
+    ),
     (r"phone|mobile|fax", 'draw.text("FAKE_555{{}}", draw.integer({name}, 1000, 9999))', ("FAKE_5551000",)),
     (r"first_?name|given", "draw.choice({name}, FIRST_NAMES)", ()),
     (r"last_?name|surname|family", "draw.choice({name}, LAST_NAMES)", ()),
@@ -138,7 +143,7 @@ def value_of(column: Column) -> Value:
         case "integer" | "number":
             return _number(column)
         case "boolean":
-            return _drawn("Flag", column, f"draw.integer({literal(column.name)}, 0, 1) == 1")
+            return _flag(column)
         case "date" | "timestamp":
             low, high = map(int, range_of(column))
             kind, draw = ("Day", "day") if column.type == "date" else ("Instant", "instant")
@@ -148,6 +153,12 @@ def value_of(column: Column) -> Value:
             return _drawn("Text", column, f'draw.text("{FAKE_UUID}fffffff{{}}", {number})')
         case "json" | "array" | "other":
             return _fixed(column)
+
+
+def _flag(column: Column) -> Value:
+    low, high = int(column.low or 0), 1 if column.high is None else int(column.high)
+    code = f"draw.integer({literal(column.name)}, {low}, {high}) == 1"
+    return Value(kind_of("Flag", column), code, draws=low < high)
 
 
 def _fixed(column: Column) -> Value:

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 import sqlglot
 from sqlglot import exp
 
+from atdm_ddl.altering import drop_column, rename_column, rename_table, retype
 from atdm_ddl.checks import apply_check
 from atdm_ddl.declared import column_of_type, describe, own_type, set_default
 from atdm_ddl.identifiers import name_of, names_of, schema_of, unquoted
@@ -151,11 +152,15 @@ class _Reader:
                     self._note(statement)
                 else:
                     for action in statement.args["actions"]:
-                        self._alter(table, action)
+                        self._alter(table, action, statement.find(exp.ToTableProperty))
             case exp.Command():
                 self._command(statement)
             case _ if isinstance(statement, _SILENT):
                 pass
+            case exp.Drop() if statement.args.get("kind") == "TABLE":
+                for place in map(self._place, statement.args["tables"]):
+                    self._tables.pop(place, None)
+                    self._partitions.pop(place, None)
             case exp.Insert() | exp.Copy():
                 self._notes.append((None, f"Rows of {name_of(statement.this)}: the DDL inserts some; none were read."))
             case _:
@@ -329,7 +334,7 @@ class _Reader:
         for part in apply_check(table, check):
             self._notes.append((table, f"{table.name}: CHECK ({part}) is the database's alone."))
 
-    def _alter(self, table: Table, action: exp.Expr) -> None:
+    def _alter(self, table: Table, action: exp.Expr, new_name: exp.Expr | None) -> None:
         match action:
             case exp.ColumnDef():
                 self._add_column(table, action)
@@ -337,14 +342,38 @@ class _Reader:
                 for constraint in action.expressions:
                     self._add(table, constraint)
             case exp.AlterColumn() if (column := table.columns.get(name_of(action))) is not None:
-                if (default := action.args.get("default")) is not None:
-                    set_default(column, default)
-                elif (allow_null := action.args.get("allow_null")) is not None:
-                    column.nullable = bool(allow_null)
-                else:
-                    self._note(action, of=table)
+                self._alter_column(table, column, action)
+            case exp.Drop() if action.args.get("kind") == "COLUMN":
+                for dropped in names_of(action.args["tables"]):
+                    drop_column(table, dropped)
+            case exp.RenameColumn() | exp.AlterRename():
+                self._rename(table, action, action.args.get("to") or new_name)
             case _:
                 self._note(action, of=table)
+
+    def _alter_column(self, table: Table, column: Column, action: exp.AlterColumn) -> None:
+        if (default := action.args.get("default")) is not None:
+            set_default(column, default)
+        elif (allow_null := action.args.get("allow_null")) is not None:
+            column.nullable = bool(allow_null)
+        elif (kind := action.args.get("dtype")) is not None:
+            made = self._column(exp.ColumnDef(this=action.this.copy(), kind=kind.copy()))
+            table.columns[column.name] = retype(column, made)
+        elif action.args.get("drop"):
+            column.given = column.fresh = False
+        else:
+            self._note(action, of=table)
+
+    def _rename(self, table: Table, action: exp.Expr, to: exp.Expr | None) -> None:
+        """Rename a column `to` something, or the table where nothing is said to be renamed."""
+        if to is not None:
+            rename_column(self._tables.values(), table, name_of(action.this), name_of(to))
+            return
+        old, new = (table.schema, table.name), (table.schema, name_of(action.this))
+        rename_table(self._tables.values(), table, new[1])
+        self._tables[new] = self._tables.pop(old)
+        if old in self._partitions:
+            self._partitions[new] = self._partitions.pop(old)
 
     def _place(self, node: exp.Expr) -> Place:
         return schema_of(node) or self._schema, name_of(node)

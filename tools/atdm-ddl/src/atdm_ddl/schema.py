@@ -14,9 +14,9 @@ class Column:
 
     `base`: the type behind a domain, else what was `declared`. `given`: the database makes a value where none comes;
     `fresh`: one that no two rows share; `computed`: it allows no other. `shortest` to `length` are the characters of a
-    text, `low` to `high` the range of numbers, or of days after that of the bundle (all included), `places` the
-    decimals, `allowed` the only texts, `patterns` regular expressions that are found in every text, `hints` texts that
-    may match them. None where the DDL does not say. `unsure`: a CHECK that was not understood names it.
+    text, `low` to `high` the range of numbers, of days after that of the bundle, or of booleans (all included),
+    `places` the decimals, `allowed` the only texts, `patterns` regular expressions that every text has, `hints` texts
+    that may match them. None where the DDL does not say. `unsure`: a CHECK that was not understood names it.
     """
 
     name: str
@@ -61,7 +61,10 @@ class Order:
 
 @dataclass
 class Table:
-    """A table of a schema of the database; `unique` holds its UNIQUE constraints without the primary key."""
+    """A table of a schema of the database.
+
+    `unique` holds its UNIQUE constraints without the primary key, `unlike` pairs of columns that a CHECK keeps apart.
+    """
 
     name: str
     schema: str = "public"
@@ -70,6 +73,7 @@ class Table:
     unique: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     foreign_keys: list[ForeignKey] = field(default_factory=list[ForeignKey])
     orders: list[Order] = field(default_factory=list[Order])
+    unlike: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
 @dataclass

@@ -24,6 +24,13 @@ _TEXTS: Final = (
     (r"", "FAKE_{}@example.test"),
     (r"", "https://example.test/FAKE_{}"),
 )
+_DIGITS: Final = (
+    ("fake{}@example.test", (9, 8, 7)),
+    ("fake-{}", (9, 8, 7)),
+    ("{}", (12, 11, 9, 8, 7, 6, 5, 4, 3, 2, 1)),  # ten digits may pass as the number of a provider
+)
+"""For texts that may have no capital letters, each with the digits it may have."""
+_DOWN: Final = 30_000  # as far as any type of integers reaches below a number that is not above zero
 _DAYS: Final = 30_000
 _SECONDS: Final = 10**9
 
@@ -47,6 +54,8 @@ def value_of_run(column: Column, prefix: str) -> OfRun | None:
     if column.type == "uuid":
         number = f"draw.serial({literal(column.name)}, {10**11:_}, {10**12 - 1:_})"
         return _joined(column, "Text", f"{FAKE_UUID}{{}}", number, 9 * 10**11)
+    if column.base == "bytea":
+        return _joined(column, "FakeText", "FAKE_{}", f"draw.code({literal(column.name)}, 11)", 26**11)
     return _text(column, prefix) if column.type == "text" else None
 
 
@@ -63,12 +72,12 @@ def _text(column: Column, prefix: str) -> OfRun | None:
         if all(allows(column, letter * length) for letter in "AZ"):
             code = f"draw.code({literal(column.name)}, {length})"
             return OfRun(Value(kind_of("Text", column, of_run=True), code), 26**length)
-    for length in (12, 11, 9, 8, 7, 6, 5, 4, 3, 2, 1):  # ten digits may pass as the number of a provider
-        low, high = 10 ** (length - 1), 10**length - 1
-        if all(allows(column, str(number)) for number in (low, high)):
-            return _joined(
-                column, "Text", "{}", f"draw.serial({literal(column.name)}, {low:_}, {high:_})", high - low + 1
-            )
+    for text, lengths in _DIGITS:
+        for length in lengths:
+            low, high = 10 ** (length - 1), 10**length - 1
+            if all(allows(column, text.format(number)) for number in (low, high)):
+                number = f"draw.serial({literal(column.name)}, {low:_}, {high:_})"
+                return _joined(column, "Text", text, number, high - low + 1)
     return None
 
 
@@ -83,8 +92,10 @@ def _number(column: Column) -> OfRun:
         10**places,
         _MOST_SINGLE if column.base.startswith(("real", "float")) else _MOST_SCALED if places else _MOST,
     )
-    low = 1 if column.low is None or column.low < 1 <= (column.high or 1) else math.ceil(round(column.low * scale, 6))
-    high = low + most - 1 if column.high is None else min(low + most - 1, math.floor(round(column.high * scale, 6)))
+    last = math.inf if column.high is None else math.floor(round(column.high * scale, 6))
+    first = min(1, last - _DOWN) if column.low is None else math.ceil(round(column.low * scale, 6))
+    low = 1 if first <= 1 <= last else int(first)
+    high = int(min(low + most - 1, last))
     told = [bounds_of(column, math.ceil if is_whole else float), *([] if is_whole else [f"places={places}"])]
     kind = f"{'Integer' if is_whole else 'Number'}({', '.join(filter(None, [*told, 'of_run=True']))})"
     code = f"draw.serial({literal(column.name)}, {low:_}, {high:_})" + ("" if is_whole else f" / {scale}")
