@@ -112,6 +112,23 @@ def test_days_are_bound_by_that_of_the_bundle(check: str, low: int | None, high:
     assert bool(schema.notes) is (low is None and high is None)
 
 
+def test_an_order_of_unique_columns_is_kept() -> None:
+    """The later of two columns stays unique as the earlier one is, and neither leaves its range."""
+    (entity,) = draft_pack(
+        read_ddl("""
+            CREATE TABLE t (id text PRIMARY KEY, a smallint NOT NULL UNIQUE, b smallint NOT NULL UNIQUE, CHECK (a < b),
+                c date NOT NULL UNIQUE, d date NOT NULL CHECK (d < CURRENT_DATE), CHECK (c <= d))
+        """)
+    ).entities
+    assert {name: value.code for name, value in entity.values.items() if name != "id"} == {
+        "a": 'draw.serial("a", 1, 32_737)',
+        "b": 'a + draw.integer("b", 1, 1)',
+        "c": 'draw.day("c", 0, 0) + draw.serial("c", -30_030, -31).astype("timedelta64[D]")',
+        "d": 'c + draw.integer("d", 0, 30).astype("timedelta64[D]")',
+    }
+    assert all(value.of_run for value in entity.values.values())
+
+
 def test_orders_that_cannot_be_kept_are_told() -> None:
     """Orders in a circle are kept as far as they go, and those that follow from others are kept with them."""
     columns = ", ".join(f"{name} integer NOT NULL" for name in "abcd")

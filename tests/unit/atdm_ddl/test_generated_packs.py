@@ -31,7 +31,7 @@ SCHEMAS = {
         name: HERE / f"schemas/{name}.sql"
         for name in (
             *("awkward", "checks", "cycle_of_three", "domains", "generated", "names", "orders", "parts", "references"),
-            *("types", "unique"),
+            *("types", "unique", "mixed", "billing", "triggers"),
         )
     },
 }

@@ -143,7 +143,7 @@ def test_a_pack_is_of_one_schema() -> None:
     """)
     assert {name: table.columns["m"].allowed for name, table in schema.tables.items()} == {"t": ("a",), "u": ("a",)}
     assert schema.notes == [
-        "All tables are in the schema a: end the URL of the target's database with ?options=-csearch_path%3Da.",
+        "All tables are in schema a: end the URL of the target's database with ?options=-csearch_path%3Da%2Cpublic.",
         "Tables of the schema b (t): left out, for a target serves one: a.",
     ]
     assert "t.x: null, because the pack cannot make a b.t." in draft_pack(schema).notes
@@ -202,6 +202,16 @@ def test_migrations_are_carried_out_one_after_the_other() -> None:
     assert b.foreign_keys == [ForeignKey(("a_old",), "c", ("New",))]
     assert b.orders == [Order("least", "high", strict=True)]
     assert schema.notes == []
+
+
+def test_a_target_makes_primary_keys_alone() -> None:
+    """A table without one is named by a text of ATDM, and left out where there is none."""
+    ddl = """
+        CREATE TABLE a (test_run_id text NOT NULL, n integer NOT NULL UNIQUE, s text NOT NULL UNIQUE);
+        CREATE TABLE b (test_run_id text NOT NULL, n integer NOT NULL UNIQUE, s text UNIQUE);
+    """
+    assert [(entity.table.name, entity.key) for entity in draft_pack(read_ddl(ddl)).entities] == [("a", "s")]
+    assert "b: left out, because it has no key" in notes_of(ddl)
 
 
 def test_a_second_reference_of_a_column_is_told() -> None:

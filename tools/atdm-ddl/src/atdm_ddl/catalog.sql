@@ -8,7 +8,7 @@ WITH tables AS (
         AND relname NOT IN ('atdm_run', 'atdm_run_row', 'schema_migration') -- the reference target's own
 ),
 statements (place, name, statement) AS (
-    SELECT 0, '', format('SET search_path TO %I', current_schema())
+    SELECT 0, '', format('SET search_path TO %I', current_schema()) WHERE current_schema() IS NOT NULL
     UNION ALL
     SELECT 1, typname, format('CREATE TYPE %I.%I AS ENUM (%s)', nspname, typname, (
         SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder)

@@ -8,7 +8,7 @@ from atdm_ddl.meaning import Value, literal, places_of, range_of, value_of
 from atdm_ddl.names import free_name, locals_of, slug, slugs_of
 from atdm_ddl.ordering import in_order
 from atdm_ddl.schema import Column, ForeignKey, Order, Schema, Table
-from atdm_ddl.unique import ENOUGH, OfRun, value_of_run
+from atdm_ddl.unique import ENOUGH, OfRun, range_of_run, value_of_run
 
 __all__ = ["Draft", "EntityDraft", "Knob", "draft_pack"]
 
@@ -226,23 +226,31 @@ def _keep_orders(entity: EntityDraft, notes: list[str]) -> None:
     made, left = set[str](), list[Order]()
     for order in _from_the_first(entity.table.orders):
         early, late = (entity.table.columns[name] for name in (order.early, order.late))
-        shrunk, longest = _with_room(early, late)
-        free = late.name not in made | {kept.early for kept in entity.orders} and not entity.is_of_run(late.name)
-        moved = shrunk != early and (early.name in made or entity.is_of_run(early.name))
+        of_run = entity.is_of_run(early.name)
+        shrunk, longest = _with_room(early, late, of_run=of_run)
+        free = late.name not in made | {kept.early for kept in entity.orders}
+        free &= of_run or not entity.is_of_run(late.name)
+        way = value_of_run(shrunk, "") if of_run else None
+        moved = shrunk != early and (early.name in made or (of_run and way is None))
         if not free or moved or longest < order.strict or not _are_plain(entity, early, late):
             left.append(order)
             continue
         if shrunk != early:
-            entity.values[early.name] = replace(value_of(shrunk), kind=entity.values[early.name].kind)
+            entity.values[early.name] = replace(
+                way.value if way else value_of(shrunk), kind=entity.values[early.name].kind
+            )
+        if entity.is_of_run(late.name):
+            longest = min(longest, 1)  # two rows have different ones, as they have different earlier ones
         made.add(late.name)
         entity.orders.append(order)
-        code = f"{entity.variables[early.name]} + draw.integer({literal(late.name)}, {int(order.strict)}, {longest})"
+        shortest = longest if entity.is_of_run(late.name) else int(order.strict)
+        code = f"{entity.variables[early.name]} + draw.integer({literal(late.name)}, {shortest}, {longest})"
         if late.type in ("date", "timestamp"):
             code += '.astype("timedelta64[D]")'
         elif late.type == "number":
             code = f"({code}).round({places_of(late)})"
         made_of_it = Value(entity.values[late.name].kind, code, draws=True)
-        entity.values[late.name] = made_of_it.as_of_run() if entity.is_of_run(early.name) else made_of_it
+        entity.values[late.name] = made_of_it.as_of_run() if of_run and not made_of_it.of_run else made_of_it
     for order in left:
         if not _follows(entity.orders, order):
             _leave(entity, order, notes)
@@ -289,15 +297,16 @@ def _are_plain(entity: EntityDraft, early: Column, late: Column) -> bool:
     return early.type == late.type and early.type in ("date", "timestamp", "integer", "number") and all(drawn)
 
 
-def _with_room(early: Column, late: Column) -> tuple[Column, int]:
+def _with_room(early: Column, late: Column, *, of_run: bool) -> tuple[Column, int]:
     """The earlier column in a range, and the longest step, with which the later one stays in its own range."""
     if early.type not in ("date", "timestamp", "integer", "number") or early.type != late.type:
         return early, LONGEST_STEP
-    first, last = range_of(early)
+    first, last = range_of_run(early) if of_run else range_of(early)
     low = first if late.low is None else max(first, late.low)
     longest = LONGEST_STEP if late.high is None else min(LONGEST_STEP, int((late.high - low) // 2))
     high = last if late.high is None else min(last, late.high - longest)
-    return (early if (low, high) == (first, last) else replace(early, low=low, high=high)), longest
+    shrunk = replace(early, low=early.low if of_run and low == first else low, high=high)
+    return (early if (low, high) == (first, last) else shrunk), longest
 
 
 def _draw_the_knobs(draft: Draft) -> None:

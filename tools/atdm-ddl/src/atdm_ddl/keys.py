@@ -27,7 +27,7 @@ def key_of(table: Table, tables: Mapping[str, Table]) -> str | None:
     """The column that names the rows; None where nothing can make it.
 
     Of a key of several columns it is one that the database makes, else a reference to a row that the pack makes, else
-    one that ATDM makes.
+    one that ATDM makes. Where there is no primary key, none that a target would have to make will do.
     """
     if not table.primary_key and RUN_COLUMN not in table.columns:
         return None  # nothing could tell a row of a run from others
@@ -37,8 +37,9 @@ def key_of(table: Table, tables: Mapping[str, Table]) -> str | None:
             continue
         referring = [name for name in names if any(key.table in tables for key in references_of(table, name))]
         own = [column for column in columns if not references_of(table, column.name)]
-        fresh = [column.name for column in own if column.fresh and fits_key(column, slug(table.name))]
-        made = [column.name for column in own if fits_key(column, slug(table.name))]
+        fitting = [column for column in own if fits_key(column, slug(table.name))]
+        fresh = [column.name for column in fitting if column.fresh and table.primary_key]
+        made = [column.name for column in fitting if column.type == "text" or table.primary_key]
         if found := [*fresh, *referring, *made]:
             return found[0]
     return None

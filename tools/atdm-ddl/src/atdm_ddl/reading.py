@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
+from urllib.parse import quote
 
 import sqlglot
 from sqlglot import exp
@@ -133,10 +134,8 @@ class _Reader:
         schema = Schema({name: table for (of, name), table in self._tables.items() if of == home})
         schema.notes += [told for table, told in self._notes if table is None or table.schema == home]
         if home != PUBLIC:
-            end = f"?options=-csearch_path%3D{home}"
-            schema.notes.append(
-                f"All tables are in the schema {home}: end the URL of the target's database with {end}."
-            )
+            end = f"?options=-csearch_path%3D{quote(home)}%2C{PUBLIC}"
+            schema.notes.append(f"All tables are in schema {home}: end the URL of the target's database with {end}.")
         for other in dict.fromkeys(of for of, _ in self._tables if of != home):
             names = ", ".join(name for of, name in self._tables if of == other)
             schema.notes.append(f"Tables of the schema {other} ({names}): left out, for a target serves one: {home}.")

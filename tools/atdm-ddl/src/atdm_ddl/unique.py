@@ -9,7 +9,7 @@ from atdm_ddl.keys import fits_key
 from atdm_ddl.meaning import FAKE_UUID, Value, allows, bounds_of, kind_of, literal, places_of
 from atdm_ddl.schema import Column
 
-__all__ = ["ENOUGH", "OfRun", "value_of_run"]
+__all__ = ["ENOUGH", "OfRun", "range_of_run", "value_of_run"]
 
 ENOUGH: Final = 10**6
 """The number of values at which nobody needs to be told that two runs may share one."""
@@ -59,6 +59,12 @@ def value_of_run(column: Column, prefix: str) -> OfRun | None:
     return _text(column, prefix) if column.type == "text" else None
 
 
+def range_of_run(column: Column) -> tuple[float, float]:
+    """The range of the serial numbers, or days, of a column, without regard to how many there may be."""
+    low, high = (-_DAYS, -1) if column.type in ("date", "timestamp") else (1, math.inf)
+    return low if column.low is None else column.low, high if column.high is None else column.high
+
+
 def _text(column: Column, prefix: str) -> OfRun | None:
     of_form = next((text for pattern, text in _TEXTS[:2] if re.search(pattern, column.name, re.IGNORECASE)), None)
     if of_form is None and fits_key(column, prefix):
@@ -104,9 +110,10 @@ def _number(column: Column) -> OfRun:
 
 def _moment(column: Column) -> OfRun | None:
     """A day, or an instant, before that of the bundle."""
-    if column.low is not None or (column.high is not None and column.high < -1):
+    if column.low is not None:
         return None
     kind, most, unit = ("Day", _DAYS, "D") if column.type == "date" else ("Instant", _SECONDS, "s")
+    last = min(-1, -1 if column.high is None else int(column.high) * (1 if unit == "D" else 86_400))
     name = literal(column.name)
-    code = f'draw.day({name}, 0, 0) + draw.serial({name}, {-most:_}, -1).astype("timedelta64[{unit}]")'
+    code = f'draw.day({name}, 0, 0) + draw.serial({name}, {last - most + 1:_}, {last}).astype("timedelta64[{unit}]")'
     return OfRun(Value(kind_of(kind, column, of_run=True), code), most)
