@@ -18,7 +18,14 @@ SELECT json_build_object(
     'columns', coalesce((
         SELECT json_agg(json_build_object(
             'name', attname,
-            'type', format_type(atttypid, atttypmod),
+            'type', coalesce((
+                WITH RECURSIVE behind (base, modifier) AS (
+                    SELECT typbasetype, typtypmod FROM pg_type WHERE oid = atttypid AND typtype = 'd'
+                    UNION ALL
+                    SELECT typbasetype, typtypmod FROM behind JOIN pg_type ON oid = base WHERE typtype = 'd'
+                )
+                SELECT format_type(base, modifier) FROM behind JOIN pg_type ON oid = base WHERE typtype <> 'd'
+            ), format_type(atttypid, atttypmod)), -- what stands behind a domain
             'nullable', NOT attnotnull,
             'has_default', atthasdef OR attidentity <> ''
         ) ORDER BY attnum)

@@ -1,9 +1,11 @@
 """CREATE, ALTER and DROP TABLE, replayed statement by statement onto drafts of tables."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import sqlglot
 from sqlglot import exp
 
 _SERIAL_TYPES: Final = (exp.DType.SERIAL, exp.DType.BIGSERIAL, exp.DType.SMALLSERIAL)
@@ -12,6 +14,8 @@ _MADE_BY_THE_DATABASE: Final = (
     exp.GeneratedAsIdentityColumnConstraint,
     exp.ComputedColumnConstraint,
 )
+_DOMAIN: Final = re.compile(r'\s*DOMAIN\s+((?:[\w"]+\.)?(?:"[^"]+"|\w+))\s+(?:AS\s+)?([\s\S]+)', re.IGNORECASE)
+_PREFIX: Final = re.compile(r'^(?:"[^"]+"|\w+)\.')
 _ACTIONS: Final = ("CASCADE", "SET NULL", "SET DEFAULT")
 
 
@@ -50,7 +54,7 @@ def apply_statement(drafts: dict[str, TableDraft], statement: exp.Expr) -> None:
     match statement:
         case exp.Create(this=exp.Schema() as body) if statement.args.get("kind") == "TABLE":
             if not statement.find(exp.TemporaryProperty):
-                _create(drafts, body)
+                _create(drafts, body, statement.find(exp.InheritsProperty))
         case exp.Alter() if statement.args.get("kind") == "TABLE":
             if (draft := drafts.get(_name(statement.this))) is not None:
                 for action in statement.args["actions"]:
@@ -62,13 +66,50 @@ def apply_statement(drafts: dict[str, TableDraft], statement: exp.Expr) -> None:
             pass
 
 
-def _create(drafts: dict[str, TableDraft], body: exp.Schema) -> None:
+def read_domain(statement: exp.Expr) -> Mapping[str, str]:
+    """The type behind a domain that the statement creates, by the domain's name as a type; none for others."""
+    words = str(statement.args.get("expression") or "") if isinstance(statement, exp.Command) else ""
+    found = _DOMAIN.match(words)
+    if found is None:
+        return {}
+    try:
+        kind = sqlglot.parse_one(f"value {found[2]}", into=exp.ColumnDef, dialect="postgres").args.get("kind")
+        return {without_schema(_type(exp.DataType.build(found[1], dialect="postgres", udt=True))): _type(kind)}
+    except sqlglot.ParseError:
+        return {}
+
+
+def without_schema(name: str) -> str:
+    """The name of a type alone."""
+    return _PREFIX.sub("", name)
+
+
+def _create(drafts: dict[str, TableDraft], body: exp.Schema, inherited: exp.InheritsProperty | None) -> None:
     name = _name(body.this)
     if name in drafts:  # IF NOT EXISTS; otherwise the database has refused it already
         return
     draft = drafts[name] = TableDraft(name)
+    for parent in inherited.expressions if inherited else ():
+        _copy(draft, drafts.get(_name(parent)), ["defaults"])
     for part in body.expressions:
-        _add(draft, part)
+        if isinstance(part, exp.LikeProperty):
+            _copy(draft, drafts.get(_name(part.this)), [_name(each.args["value"]) for each in part.expressions])
+        else:
+            _add(draft, part)
+
+
+def _copy(draft: TableDraft, source: TableDraft | None, included: Collection[str]) -> None:
+    """Give a table the columns of another, with what LIKE includes of their defaults and of its key."""
+    if source is None:
+        return
+    has_defaults = "all" in included or "defaults" in included
+    for column in source.columns.values():
+        required = not column.nullable or column.name in source.primary_key
+        draft.columns[column.name] = replace(
+            column, nullable=not required, has_default=has_defaults and column.has_default
+        )
+    if "all" in included or "indexes" in included:
+        draft.primary_key = source.primary_key
 
 
 def _add(draft: TableDraft, part: exp.Expr, constraint_name: str | None = None) -> None:
@@ -204,8 +245,8 @@ def _name(node: exp.Expr) -> str:
     inner = node
     while isinstance(inner, exp.Expr) and not isinstance(inner, exp.Identifier):
         inner = inner.args.get("this")
-    if inner is None:
-        return ""
+    if not isinstance(inner, exp.Identifier):
+        return str(inner or "").lower()
     name: str = inner.name
     return name if inner.args.get("quoted") else name.lower()
 

@@ -6,15 +6,18 @@ and leaves out.
 """
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
+from typing import Final
 
 import msgspec
 import sqlglot
 
-from target_healthcare.ddl import TableDraft, apply_statement
+from target_healthcare.ddl import TableDraft, apply_statement, read_domain, without_schema
 from target_healthcare.migrations import Migration
 
+_VIRTUAL: Final = re.compile(r"\)\s*VIRTUAL\b", re.IGNORECASE)
 RUN_COLUMN = "test_run_id"
 """A table with this column carries whose its rows are; those of others the ledger remembers."""
 
@@ -100,15 +103,20 @@ class Schema(msgspec.Struct, frozen=True, dict=True):
 def read_schema(migrations: Iterable[Migration]) -> Schema:
     """Read the tables that a sequence of migrations leaves behind; raises `SchemaError` on unreadable SQL."""
     drafts: dict[str, TableDraft] = {}
+    domains: dict[str, str] = {}
     for migration in migrations:
         try:
-            statements = sqlglot.parse(migration.sql.decode(), dialect="postgres")
+            # sqlglot knows generated columns that are stored, and where they are kept makes no difference here.
+            text = _VIRTUAL.sub(") STORED", migration.sql.decode())
+            statements = sqlglot.parse(text, dialect="postgres")
         except (sqlglot.ParseError, sqlglot.TokenError, UnicodeDecodeError) as error:
-            raise SchemaError(f"{migration.file_name} cannot be read: {error}") from error
+            told = "if the database takes it all the same, apply it yourself and set TARGET_SCHEMA=database"
+            raise SchemaError(f"{migration.file_name} cannot be read: {error}; {told}") from error
         for statement in statements:
             if statement is not None:
                 apply_statement(drafts, statement)
-    return make_schema(_parts(drafts, name) for name in drafts)
+                domains |= read_domain(statement)
+    return make_schema(_parts(drafts, domains, name) for name in drafts)
 
 
 def make_schema(parts: Iterable[TableParts]) -> Schema:
@@ -168,10 +176,15 @@ def _finish(parts: TableParts) -> Table:
     )
 
 
-def _parts(drafts: Mapping[str, TableDraft], name: str) -> TableParts:
+def _parts(drafts: Mapping[str, TableDraft], domains: Mapping[str, str], name: str) -> TableParts:
     draft = drafts[name]
     columns = (
-        Column(column.name, column.type, column.nullable and column.name not in draft.primary_key, column.has_default)
+        Column(
+            column.name,
+            _behind(column.type, domains),
+            column.nullable and column.name not in draft.primary_key,
+            column.has_default,
+        )
         for column in draft.columns.values()
     )
     foreign_keys = (
@@ -181,6 +194,15 @@ def _parts(drafts: Mapping[str, TableDraft], name: str) -> TableParts:
         for key in draft.foreign_keys.values()
     )
     return TableParts(name, tuple(columns), draft.primary_key, tuple(foreign_keys))
+
+
+def _behind(name: str, domains: Mapping[str, str]) -> str:
+    """The type that stands behind a domain, and behind the domain that may be."""
+    seen: set[str] = set()
+    while (domain := without_schema(name)) in domains and domain not in seen:
+        seen.add(domain)
+        name = domains[domain]
+    return name
 
 
 def _primary_key(drafts: Mapping[str, TableDraft], name: str) -> tuple[str, ...]:

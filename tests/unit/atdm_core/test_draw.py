@@ -28,6 +28,7 @@ def make_draw(
     made: Mapping[str, Sequence[Table]] | None = None,
     repeat: int = 0,
     repeats: int = 1,
+    run_id: str = "run",
     **constraints: object,
 ) -> Draw:
     """A draw for the shop's orders."""
@@ -36,7 +37,7 @@ def make_draw(
         entity="order",
         rows=rows,
         as_of=AS_OF,
-        run_id="run",
+        run_id=run_id,
         constraints=constraints,
         made=made or {},
         repeat=repeat,
@@ -165,6 +166,43 @@ def test_repeats_keep_keys_and_streams_apart() -> None:
     keys = [key for draw in draws for key in values(draw.key("o"))]
     assert len(set(keys)) == 1500
     assert len({tuple(draw.integer("items", 1, 9).tolist()) for draw in draws}) == 3
+
+
+def test_serial_numbers_are_of_the_run_and_not_of_the_seed() -> None:
+    """No two rows of a run share one, whichever step makes them; another seed gives the same, another run others."""
+    steps = [make_draw(rows=range(500), repeat=repeat, repeats=2).serial("no", 1, 1000) for repeat in range(2)]
+    assert sorted([*steps[0].tolist(), *steps[1].tolist()]) == list(range(1, 1001))
+    again = make_draw(SeededSource(8), rows=range(500), repeats=2).serial("no", 1, 1000)
+    assert again.tolist() == steps[0].tolist()
+    starts = {make_draw(run_id=f"run {number}").serial("no", 0, 2**53 - 1).item() for number in range(1000)}
+    assert len(starts) == 1000
+    assert (
+        make_draw(rows=range(3, 7)).serial("no", 1, 1000).tolist()
+        == make_draw(rows=range(7)).serial("no", 1, 1000)[3:].tolist()
+    )
+
+
+def test_codes_are_serial_numbers_in_letters() -> None:
+    """A code has the length that was asked for, and no two rows of a run share one."""
+    codes = values(make_draw(rows=range(26)).code("letter", 1))
+    assert sorted(codes) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    longest = values(make_draw(rows=range(100)).code("code", 11))
+    assert len(set(longest)) == 100
+    assert {len(code) for code in longest} == {11}
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 0), (0, 2**53)])
+def test_impossible_range_of_serial_numbers_is_refused(low: int, high: int) -> None:
+    """A range that is empty, or larger than JSON is exact for, is refused."""
+    with pytest.raises(ValueError, match="a serial number has 1 to"):
+        make_draw().serial("no", low, high)
+
+
+@pytest.mark.parametrize("length", [0, 12])
+def test_impossible_length_of_a_code_is_refused(length: int) -> None:
+    """A code has as many letters as serial numbers can fill."""
+    with pytest.raises(ValueError, match="a code has 1 to 11 letters"):
+        make_draw().code("code", length)
 
 
 def test_repeated_steps_in_a_bundle() -> None:

@@ -1,10 +1,11 @@
 """A live PostgreSQL as the source of a pack: the same as from its DDL, and nothing of the password in what is told."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atdm_ddl import UnreadableDdl, draft_pack, read_ddl
 from atdm_ddl.catalog import read_database
@@ -13,7 +14,8 @@ from atdm_ddl.schema import Schema
 from target_healthcare.__main__ import prepare_database
 from tests.postgres import fresh_database
 from tests.unit.atdm_ddl.test_generated_packs import SCHEMAS
-from tests.unit.target_healthcare.conftest import settings_for
+from tests.unit.target_healthcare.bundles import SHA
+from tests.unit.target_healthcare.conftest import running_target, settings_for
 
 SECRET = "open-sesame"
 
@@ -54,9 +56,9 @@ def test_a_database_gives_the_pack_of_its_ddl(server: str, name: str) -> None:
 def test_what_cannot_be_honoured_is_told(server: str, tmp_path: Path) -> None:
     """Triggers, exclusions, unique expressions and CHECKs that were not understood end up in the notes."""
     declared = """
-        CREATE TABLE booking (id text PRIMARY KEY, room int4range NOT NULL, note text CHECK (note ~ 'x'),
+        CREATE TABLE booking (id text PRIMARY KEY, room int4range NOT NULL, note text CHECK (reverse(note) = note),
             EXCLUDE USING gist (room WITH &&));
-        CREATE UNIQUE INDEX ON booking (lower(note));
+        CREATE UNIQUE INDEX ON booking (length(note));
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
         CREATE TRIGGER refuse BEFORE INSERT ON booking FOR EACH ROW EXECUTE FUNCTION refuse();
     """
@@ -64,7 +66,7 @@ def test_what_cannot_be_honoured_is_told(server: str, tmp_path: Path) -> None:
         with psycopg.connect(dsn) as database:
             database.execute(declared.encode())
         notes = read_database(dsn).notes
-    for told in ("CREATE TRIGGER refuse", "EXCLUDE USING gist", "CREATE UNIQUE INDEX", "CHECK (note ~"):
+    for told in ("CREATE TRIGGER refuse", "EXCLUDE USING gist", "CREATE UNIQUE INDEX", "CHECK (REVERSE(note)"):
         assert any(told in note for note in notes), notes
 
 
@@ -76,10 +78,34 @@ def test_the_target_s_own_tables_are_no_part_of_it(server: str, tmp_path: Path) 
         assert list(read_database(dsn).tables) == ["t"]
 
 
-def test_an_empty_database_is_refused(server: str) -> None:
-    """Where there is nothing to read, the refusal says where it was looked for."""
-    with fresh_database(server) as dsn, pytest.raises(UnreadableDdl, match="the role's search path leads to declares"):
-        read_database(dsn)
+@pytest.mark.parametrize("path", ["public", "nowhere"])
+def test_a_database_without_tables_is_refused(server: str, path: str) -> None:
+    """Where there is no table to read, the refusal says where it was looked for."""
+    with fresh_database(server) as dsn:
+        with psycopg.connect(dsn) as database:
+            database.execute("CREATE SCHEMA other CREATE TABLE t (id text PRIMARY KEY)")
+            database.execute("CREATE TYPE other.mood AS ENUM ('calm')")
+        with pytest.raises(UnreadableDdl, match="the role's search path leads to declares no table"):
+            read_database(make_conninfo(dsn, options=f"-csearch_path={path}"))
+
+
+async def test_a_pack_of_another_schema_reaches_it(server: str, tmp_path: Path) -> None:
+    """A target whose URL ends as the note says serves the schema that the pack is of."""
+    ddl = "CREATE SCHEMA shop; CREATE TABLE shop.t (id serial PRIMARY KEY, n integer NOT NULL);"
+    (tmp_path / "0001_schema.sql").write_text(ddl)
+    (note,) = read_ddl(ddl).notes
+    end = note.rsplit(maxsplit=1)[1].rstrip(".")
+    with fresh_database(server) as dsn:
+        place = conninfo_to_dict(dsn)
+        url = f"postgresql://{place['user']}@/{place['dbname']}{end}&host={quote(str(place['host']), safe='')}"
+        settings = settings_for(url, TARGET_MIGRATIONS=str(tmp_path), TARGET_POOL_SIZE="1")
+        prepare_database(settings)
+        async with running_target(settings) as target:
+            seed = {"bundle_sha": SHA, "tables": {"t": [{"id": "t-1", "n": 7}]}}
+            answer = await target.put("/internal/runs/r", json=seed)
+        assert answer.status_code == 201, answer.text
+        with psycopg.connect(dsn) as database:
+            assert database.execute("SELECT n FROM shop.t").fetchall() == [(7,)]
 
 
 def test_drift_of_a_database_is_told(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

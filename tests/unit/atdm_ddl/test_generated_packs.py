@@ -27,7 +27,13 @@ SCHEMAS = {
     "cycles": HERE / "schemas/cycles.sql",
     "dump": HERE / "schemas/dump.sql",
     "crossed": HERE / "schemas/crossed.sql",
-    "awkward": HERE / "schemas/awkward.sql",
+    **{
+        name: HERE / f"schemas/{name}.sql"
+        for name in (
+            *("awkward", "checks", "cycle_of_three", "domains", "generated", "names", "orders", "parts", "references"),
+            *("types", "unique", "mixed", "billing", "triggers"),
+        )
+    },
 }
 TESTS_OF_A_PACK = sum(name.startswith("test_") for name in dir(PackContract))
 

@@ -93,6 +93,30 @@ async def test_columns_that_a_domain_keeps_from_being_null(empty_database: str) 
         assert await digest(target) == before
 
 
+async def test_keys_of_a_domain_are_made(empty_database: str) -> None:
+    """A symbolic key of a domain over another becomes what that domain's default makes, or the target."""
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("CREATE DOMAIN code AS uuid CHECK (value IS NOT NULL)")
+        connection.execute("CREATE DOMAIN narrow_code AS code")
+        connection.execute("CREATE SEQUENCE number START 7")
+        connection.execute("CREATE DOMAIN numbered AS bigint DEFAULT nextval('number')")
+        connection.execute("CREATE TABLE shelf (id narrow_code PRIMARY KEY)")
+        connection.execute(
+            "CREATE TABLE book (id numbered PRIMARY KEY, shelf_id narrow_code NOT NULL REFERENCES shelf)"
+        )
+    prepare_database(settings_for(empty_database, TARGET_SCHEMA="database"))
+    async with running_target(settings_for(empty_database, TARGET_SCHEMA="database", TARGET_POOL_SIZE="1")) as target:
+        tables = {"shelf": [{"id": "shelf-1"}], "book": [{"id": "book-1", "shelf_id": "shelf-1"}]}
+        seeded = await target.put("/internal/runs/r", json={"bundle_sha": SHA, "tables": tables})
+    assert seeded.status_code == 201, seeded.text
+    assert seeded.json()["keys"]["book-1"] == 7
+    with psycopg.connect(empty_database) as connection:
+        rows = connection.execute(
+            "SELECT shelf.id::text, book.id FROM book JOIN shelf ON shelf.id = shelf_id"
+        ).fetchall()
+    assert rows == [(seeded.json()["keys"]["shelf-1"], 7)]
+
+
 async def digest(target: httpx2.AsyncClient) -> object:
     """The digests of all tables."""
     return (await target.get("/internal/digest")).json()

@@ -49,6 +49,12 @@ CREATE TABLE egg (id int PRIMARY KEY, chicken int REFERENCES chicken DEFERRABLE 
 ALTER TABLE ONLY chicken ADD CONSTRAINT chicken_egg FOREIGN KEY (egg) REFERENCES egg (id);
 CREATE TABLE pair (a int, b int, CONSTRAINT pair_key PRIMARY KEY (b, a));
 CREATE TABLE half (x int, y int, FOREIGN KEY (x, y) REFERENCES pair (b, a) ON DELETE CASCADE);
+CREATE DOMAIN code AS uuid NOT NULL;
+CREATE DOMAIN "Narrow code" AS public.code CHECK (value IS NOT NULL);
+CREATE TABLE labelled (id "Narrow code" PRIMARY KEY, code code, twice int GENERATED ALWAYS AS (1 * 2) VIRTUAL);
+CREATE TABLE copied (LIKE labelled INCLUDING ALL, more int DEFAULT 1);
+CREATE TABLE bare (LIKE copied, less int);
+CREATE TABLE heir (own int) INHERITS (bare);
 CREATE TEMPORARY TABLE scratch (x int);
 CREATE TABLE doomed (x int);
 CREATE INDEX ON doomed (x);
@@ -115,13 +121,15 @@ def test_healthcare_is_read_as_the_database_has_it(empty_database: str) -> None:
 def test_hard_schemas_are_read_as_the_database_has_them(
     empty_database: str, tmp_path: Path, changes: tuple[str, ...]
 ) -> None:
-    """Quoted names, identities, composite keys, cycles and ALTER TABLE match the catalog."""
+    """Quoted names, identities, composite keys, cycles, domains, LIKE, INHERITS and ALTER TABLE match the catalog."""
     for number, text in enumerate((HARD, *changes), start=1):
         (tmp_path / f"{number:04}_t.sql").write_text(text)
     migrations = read_migrations(tmp_path)
     migrate(empty_database, {"schema": migrations})
 
-    assert_as_in_database(empty_database, read_schema(migrations))
+    schema = read_schema(migrations)
+    assert_as_in_database(empty_database, schema)
+    assert [column.type for column in schema.by_name["copied"].columns] == ["uuid", "uuid", "int", "int"]
 
 
 def test_parents_come_before_children() -> None:
@@ -193,8 +201,8 @@ def test_the_wire_has_the_contract_s_names() -> None:
 
 
 def test_unreadable_sql_names_the_file() -> None:
-    """A file that sqlglot cannot read is refused by name."""
-    with pytest.raises(SchemaError, match=r"0001_t.sql"):
+    """A file that sqlglot cannot read is refused by name, and told is how to do without."""
+    with pytest.raises(SchemaError, match=r"0001_t.sql cannot be read: .*set TARGET_SCHEMA=database"):
         schema_of("CREATE TABLE a (x int DEFAULT 'unclosed)")
 
 

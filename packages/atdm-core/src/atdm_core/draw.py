@@ -36,6 +36,9 @@ Seed: TypeAlias = int | tuple[int, ...]
 
 LARGEST_BOUND = 2**32  # an answer is the product of 32 random bits and the bound, so a larger bound would leave gaps
 LARGEST_SEED = 2**53 - 1  # seeds travel through JSON, and every JSON reader keeps integers up to here exact
+_LARGEST_SIZE = 2**53  # of a range of serial numbers, for the same reason
+_LETTERS = Pool("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_LONGEST_CODE = 11  # letters that 2**53 numbers can fill
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -117,6 +120,11 @@ def _start_of(seed: int, stream: str) -> np.uint64:
     return np.uint64(int.from_bytes(digest, "little"))
 
 
+@lru_cache(maxsize=4096)
+def _start_of_run(run_id: str, stream: str) -> int:
+    return int.from_bytes(blake2b(f"{run_id}\0{stream}".encode(), digest_size=8).digest(), "little")
+
+
 def splitmix64(start: np.uint64, counter: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The `counter`-th outputs (0-based) of the SplitMix64 generator that was seeded with `start`."""
     x = start + (counter + np.uint64(1)) * _GAMMA
@@ -177,8 +185,26 @@ class Draw:
 
     def key(self, prefix: str) -> Keys:
         """New primary keys, `<prefix>-<run>`: of the run, never of the seed, so runs of one seed live side by side."""
-        rows = np.arange(self._rows.start, self._rows.stop, self._rows.step, dtype=np.int64)
-        return Keys(f"{prefix}-{self._run_id}", rows * self._repeats + self._repeat)
+        return Keys(f"{prefix}-{self._run_id}", self._ordinals())
+
+    def serial(self, column: str, low: int, high: int) -> Ints:
+        """Integers from `low` to `high`, both included, of the run and never of the seed, as UNIQUE wants them.
+
+        No two rows of a run share one, as long as the range has room. Two runs of n rows each share one with a chance
+        of about 2n / (high - low): never, as far as anybody will see, in 2**53, and soon in a thousand.
+        """
+        size = high - low + 1
+        if not 1 <= size <= _LARGEST_SIZE:
+            raise ValueError(f"{self._entity}.{column}: a serial number has 1 to 2**53 values to be, not {size}")
+        start = _start_of_run(self._run_id, f"{self._entity}.{column}") % size
+        return low + (start + self._ordinals() % size) % size
+
+    def code(self, column: str, length: int) -> Joined:
+        """Texts of `length` (1 to 11) capital letters, of the run and never of the seed: see `serial`."""
+        if not 1 <= length <= _LONGEST_CODE:
+            raise ValueError(f"{self._entity}.{column}: a code has 1 to {_LONGEST_CODE} letters, not {length}")
+        number = self.serial(column, 0, len(_LETTERS) ** length - 1)
+        return Joined(*(Coded(number // len(_LETTERS) ** place % len(_LETTERS), _LETTERS) for place in range(length)))
 
     def ref(self, entity: str) -> Column:
         """The keys of the rows of `entity` that the latest step before this one made, row by row."""
@@ -208,6 +234,11 @@ class Draw:
     def text(self, template: str, *columns: Column) -> Joined:
         """Text put together from columns: `draw.text("{} FAKE_{}", numbers, names)`."""
         return Joined.format(template, *columns)
+
+    def _ordinals(self) -> Ints:
+        """The numbers of these rows among all rows of the entity that the plan makes, whichever step makes them."""
+        rows = np.arange(self._rows.start, self._rows.stop, self._rows.step, dtype=np.int64)
+        return rows * self._repeats + self._repeat
 
     def _below(self, column: str, bound: int) -> Ints:
         return self._source.below(bound, f"{self._stream}.{column}", self._rows)

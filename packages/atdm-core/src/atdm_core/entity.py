@@ -40,9 +40,14 @@ SAMPLED_ROWS = 32  # of a joined column, whose texts are not known one by one
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """What may stand in a column. `nullable`: whether null may."""
+    """What may stand in a column.
+
+    `nullable`: whether null may. `of_run`: whether its values are of the run and never of the seed, as those of
+    `draw.serial` and `draw.code` are, or as those that it copies from such a column.
+    """
 
     nullable: bool = False
+    of_run: bool = False
 
     def fault(self, column: Column) -> str | None:
         """What is wrong with the column, as the end of a sentence, or None."""

@@ -67,15 +67,26 @@ LIMIT $3
 DELETE FROM atdm_run_row
 
 -- name: find_key_maker
--- The expression that makes a value of a key column: its own sequence or default, else the target's.
+-- The expression that makes a value of a key column: its own sequence or default, that of its domain, else the target's.
+WITH RECURSIVE key AS (
+    SELECT attidentity, pg_get_expr(adbin, adrelid) AS own, typdefault, atttypid
+    FROM pg_attribute
+        JOIN pg_type ON pg_type.oid = atttypid
+        LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE attrelid = quote_ident($1::text)::regclass AND attname = $2::text
+),
+behind (type) AS (
+    SELECT atttypid FROM key
+    UNION ALL
+    SELECT typbasetype FROM behind JOIN pg_type ON oid = type WHERE typtype = 'd'
+)
 SELECT CASE
     WHEN attidentity <> '' THEN format('nextval(%L)', pg_get_serial_sequence(quote_ident($1::text), $2::text))
-    WHEN adbin IS NOT NULL THEN pg_get_expr(adbin, adrelid)
-    WHEN atttypid = 'uuid'::regtype THEN 'gen_random_uuid()'
+    WHEN coalesce(own, typdefault) IS NOT NULL THEN coalesce(own, typdefault)
+    WHEN EXISTS (SELECT 1 FROM behind WHERE type = 'uuid'::regtype) THEN 'gen_random_uuid()'
     ELSE 'nextval(''atdm_key'')'
 END
-FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-WHERE attrelid = quote_ident($1::text)::regclass AND attname = $2::text
+FROM key
 
 -- name: list_runs
 SELECT run_id, state, created_at, expires_at

@@ -35,8 +35,8 @@ def read_database(url: str) -> Schema:
         told = str(error).strip()
         told = told.replace(password, "***") if password else told
         raise UnreadableDatabase(f"the database cannot be read: {told}") from None
-    if not statements:
-        raise UnreadableDatabase("the schema that the role's search path leads to declares nothing; set search_path")
+    if not any(statement.startswith("CREATE TABLE") for statement in statements):
+        raise UnreadableDatabase("the schema that the role's search path leads to declares no table; set search_path")
     return read_ddl(";\n".join(statements))
 
 

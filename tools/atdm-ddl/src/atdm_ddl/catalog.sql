@@ -8,13 +8,17 @@ WITH tables AS (
         AND relname NOT IN ('atdm_run', 'atdm_run_row', 'schema_migration') -- the reference target's own
 ),
 statements (place, name, statement) AS (
-    SELECT 1, typname, format('CREATE TYPE %I AS ENUM (%s)', typname, (
+    SELECT 0, '', format('SET search_path TO %I', current_schema()) WHERE current_schema() IS NOT NULL
+    UNION ALL
+    SELECT 1, typname, format('CREATE TYPE %I.%I AS ENUM (%s)', nspname, typname, (
         SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder)
         FROM pg_enum WHERE enumtypid = pg_type.oid
     ))
-    FROM pg_type WHERE typtype = 'e'
+    FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace
+    WHERE typtype = 'e'
     UNION ALL
-    SELECT 2, typname, format('CREATE DOMAIN %I AS %s%s%s%s',
+    SELECT 2, typname, format('CREATE DOMAIN %I.%I AS %s%s%s%s',
+        nspname,
         typname,
         format_type(typbasetype, typtypmod),
         ' DEFAULT ' || typdefault,
@@ -23,10 +27,10 @@ statements (place, name, statement) AS (
             SELECT string_agg(' ' || pg_get_constraintdef(pg_constraint.oid), '' ORDER BY conname)
             FROM pg_constraint WHERE contypid = pg_type.oid AND contype = 'c'
         ))
-    FROM pg_type
+    FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace
     WHERE typtype = 'd' AND typnamespace <> 'information_schema'::regnamespace
     UNION ALL
-    SELECT 3, relname, format('CREATE TABLE %I (%s)', relname, (
+    SELECT 3, relname, format('CREATE TABLE %I (%s)%s', relname, (
         SELECT string_agg(format('%I %s%s%s',
             attname,
             format_type(atttypid, atttypmod),
@@ -39,21 +43,28 @@ statements (place, name, statement) AS (
         ), ', ' ORDER BY attnum)
         FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
         WHERE attrelid = tables.oid AND attnum > 0 AND NOT attisdropped
-    ))
+    ), ' PARTITION BY ' || pg_get_partkeydef(oid))
     FROM tables
     UNION ALL
+    SELECT 4, part.relname, format('CREATE TABLE %I PARTITION OF %I %s',
+        part.relname,
+        tables.relname,
+        pg_get_expr(part.relpartbound, part.oid))
+    FROM pg_class AS part JOIN pg_inherits ON inhrelid = part.oid JOIN tables ON tables.oid = inhparent
+    WHERE part.relispartition
+    UNION ALL
     SELECT
-        CASE contype WHEN 'f' THEN 5 ELSE 4 END,
+        CASE contype WHEN 'f' THEN 6 ELSE 5 END,
         relname,
         format('ALTER TABLE %I ADD CONSTRAINT %I %s', relname, conname, pg_get_constraintdef(pg_constraint.oid))
     FROM pg_constraint JOIN tables ON tables.oid = conrelid
     WHERE contype IN ('p', 'u', 'c', 'x', 'f') AND conparentid = 0
     UNION ALL
-    SELECT 6, relname, pg_get_indexdef(indexrelid)
+    SELECT 7, relname, pg_get_indexdef(indexrelid)
     FROM pg_index JOIN tables ON tables.oid = indrelid
     WHERE indisunique AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid AND conrelid = indrelid)
     UNION ALL
-    SELECT 7, relname, pg_get_triggerdef(pg_trigger.oid)
+    SELECT 8, relname, pg_get_triggerdef(pg_trigger.oid)
     FROM pg_trigger JOIN tables ON tables.oid = tgrelid
     WHERE NOT tgisinternal
 )

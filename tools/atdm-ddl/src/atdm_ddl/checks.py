@@ -1,36 +1,42 @@
 """CHECK constraints: what they say of one column, or of the order of two; the rest is noted."""
 
 import math
-import re
 from collections.abc import Iterator
+from datetime import date
+from itertools import groupby
+from typing import Final
 
 from sqlglot import exp
 
+from atdm_ddl import texts
+from atdm_ddl.operands import bare, choices_of, column_of, day_of, is_now, number_of
 from atdm_ddl.schema import Column, Order, Table
 
-__all__ = ["apply_check", "like_pattern"]
+__all__ = ["apply_check"]
 
-_FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE}
+_FLIPPED: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+}
+_UP: Final = (exp.GT, exp.GTE)
+LONG_AGO, FAR_AHEAD = date(2015, 1, 1), date(2100, 1, 1)
+"""Days before and after which a fixed day says nothing that hangs on the day of a bundle, which is between these."""
+FIRST_BUNDLE, LAST_BUNDLE = date(2020, 1, 1), date(2090, 1, 1)
 
 
 def apply_check(table: Table, check: exp.Expr) -> list[str]:
     """Apply a CHECK to the columns of its table; the SQL of the parts that nothing could be made of."""
     left = [part for part in _conjuncts(check) if not _apply(table, part)]
     for named in (named for part in left for named in part.find_all(exp.Column)):
-        if (column := _column(table, named)) is not None:
+        if (column := column_of(table, named)) is not None:
             column.unsure = True
-    return [part.sql(dialect="postgres") for part in left]
-
-
-def like_pattern(pattern: str) -> str:
-    """The regular expression of a pattern of LIKE, whose escape is the backslash."""
-    places = {"%": "[\\s\\S]*", "_": "[\\s\\S]"}
-    tokens: list[str] = re.findall(r"\\.|[\s\S]", pattern)
-    return "".join(places.get(token) or re.escape(token[-1]) for token in tokens)
+    return [part.sql(dialect="postgres", comments=False) for part in left]
 
 
 def _conjuncts(check: exp.Expr) -> Iterator[exp.Expr]:
-    check = _bare(check)
+    check = bare(check)
     if isinstance(check, exp.And):
         yield from _conjuncts(check.this)
         yield from _conjuncts(check.expression)
@@ -41,116 +47,154 @@ def _conjuncts(check: exp.Expr) -> Iterator[exp.Expr]:
 def _apply(table: Table, part: exp.Expr) -> bool:
     """Whether something could be made of a part."""
     match part:
-        case exp.Escape():
-            return _apply(table, part.this)
-        case exp.In() | exp.EQ() | exp.NEQ():
-            return _apply_texts(table, part)
-        case exp.Like():
-            return _apply_like(table, part)
-        case exp.Between() | exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
-            return _apply_range(table, part)
+        case exp.Between() if not part.args.get("symmetric"):
+            low = _apply_bound(table, exp.GTE, part.this, part.args["low"])
+            return _apply_bound(table, exp.LTE, part.this, part.args["high"]) and low
+        case exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
+            return _apply_comparison(table, part)
+        case exp.Is():
+            return _apply_is(table, part)
         case exp.Not():
-            return _apply_not_null(table, _bare(part.this))
+            return _apply_denied(table, bare(part.this))
+        case exp.Or():
+            return _apply_either(table, part)
         case _:
-            return False
+            return _apply_texts(table, part)
 
 
-def _apply_texts(table: Table, part: exp.In | exp.EQ | exp.NEQ) -> bool:
-    return _apply_denied(table, part) if isinstance(part, exp.NEQ) else _apply_allowed(table, part.this, _choices(part))
+def _apply_texts(table: Table, part: exp.Expr) -> bool:
+    match part:
+        case exp.In() | exp.EQ():
+            return texts.allow(table, part) or _apply_equal(table, part)
+        case exp.NEQ():
+            return texts.deny(table, part) or _apply_unequal(table, part)
+        case exp.Like() | exp.ILike() | exp.RegexpLike() | exp.RegexpILike() | exp.Escape():
+            return texts.match(table, part, denied=False)
+        case _:
+            return _apply_boolean(table, part, is_true=True)
 
 
-def _choices(part: exp.In | exp.EQ) -> list[exp.Expr]:
-    """What stands in a list, in the array of `= ANY (ARRAY[...])`, as pg_dump writes lists, or alone."""
-    if isinstance(part, exp.In):
-        return list(part.expressions)
-    if isinstance(part.expression, exp.Any):
-        array = part.expression.find(exp.Array)
-        return [] if array is None else list(array.expressions)
-    return [part.expression]
+def _apply_denied(table: Table, part: exp.Expr) -> bool:
+    match part:
+        case exp.In() | exp.EQ():
+            return texts.deny(table, part)
+        case exp.Like() | exp.ILike() | exp.RegexpLike() | exp.RegexpILike() | exp.Escape():
+            return texts.match(table, part, denied=True)
+        case exp.Is():
+            return not part.args.get("negate") and _apply_not_null(table, part)
+        case _:
+            return _apply_boolean(table, part, is_true=False)
 
 
-def _apply_like(table: Table, like: exp.Like) -> bool:
-    column, text = _column(table, like.this), _text(like.expression)
-    if column is None or text is None:
-        return False
-    column.likes += (text,)
-    return True
+def _apply_is(table: Table, part: exp.Is) -> bool:
+    if part.args.get("negate"):
+        return _apply_not_null(table, part)
+    truth = part.expression
+    return isinstance(truth, exp.Boolean) and _apply_boolean(table, part.this, is_true=bool(truth.this))
 
 
-def _apply_range(table: Table, part: exp.Expr) -> bool:
-    if isinstance(part, exp.Between):
-        low = _apply_bound(table, exp.GTE, part.this, part.args["low"])
-        return _apply_bound(table, exp.LTE, part.this, part.args["high"]) and low
-    return _apply_comparison(table, part)
-
-
-def _apply_not_null(table: Table, denied: exp.Expr) -> bool:
-    column = _column(table, denied.this) if isinstance(denied, exp.Is) else None
-    if column is None or not isinstance(denied.expression, exp.Null):
+def _apply_not_null(table: Table, part: exp.Is) -> bool:
+    column = column_of(table, part.this)
+    if column is None or not isinstance(part.expression, exp.Null):
         return False
     column.nullable = False
     return True
 
 
-def _apply_allowed(table: Table, left: exp.Expr, choices: list[exp.Expr]) -> bool:
-    column = _column(table, left)
-    texts, numbers = [_text(choice) for choice in choices], [_number(choice) for choice in choices]
-    if column is None or not choices:
+def _apply_either(table: Table, either: exp.Or) -> bool:
+    """Keep to one of several lists of texts; or to what a column must keep where it is not null."""
+    parts = [bare(part) for part in either.flatten()]
+    nulls = [part for part in parts if _is_null(part)]
+    others = [part for part in parts if not _is_null(part)]
+    if not nulls:
+        return texts.allow_either(table, parts)
+    named = {column.name for part in others for column in part.find_all(exp.Column)}
+    if len(others) != 1 or not named >= {column.name for part in nulls for column in part.find_all(exp.Column)}:
         return False
-    if column.type == "text" and None not in texts:
-        told = [text for text in texts if text is not None]
-        column.allowed = tuple(text for text in column.allowed or told if text in told)
-        return True
-    known = sorted(number for number in numbers if number is not None)
-    if column.type != "integer" or len(known) != len(choices) or known[-1] - known[0] != len(known) - 1:
+    applied = [_apply(table, part) for part in _conjuncts(others[0])]
+    return all(applied)
+
+
+def _is_null(part: exp.Expr) -> bool:
+    return isinstance(part, exp.Is) and isinstance(part.expression, exp.Null) and not part.args.get("negate")
+
+
+def _apply_equal(table: Table, part: exp.In | exp.EQ) -> bool:
+    """Keep to whole numbers of a list (the most that leave none out between them), to a boolean, or to a length."""
+    length = bare(part.this)
+    if isinstance(length, exp.Length) and isinstance(part, exp.EQ):
+        return texts.resize(table, exp.EQ, length, part.expression)
+    column, choices = column_of(table, part.this), choices_of(part)
+    if isinstance(truth := bare(choices[0]) if len(choices) == 1 else None, exp.Boolean):
+        return _apply_boolean(table, part.this, is_true=bool(truth.this))
+    known = sorted({number for number in map(number_of, choices) if number is not None})
+    if column is None or column.type != "integer" or not known or len(known) < len(choices):
         return False
-    _narrow(column, low=known[0], high=known[-1])
+    stretches = groupby(enumerate(known), key=lambda numbered: numbered[1] - numbered[0])
+    longest = max(([number for _, number in stretch] for _, stretch in stretches), key=len)
+    _narrow(column, low=longest[0], high=longest[-1])
     return True
 
 
-def _apply_denied(table: Table, part: exp.NEQ) -> bool:
-    column, text = _column(table, part.this), _text(part.expression)
-    if column is None or text is None:
+def _apply_boolean(table: Table, node: exp.Expr, *, is_true: bool) -> bool:
+    column = column_of(table, node)
+    if column is None or column.type != "boolean":
         return False
-    if column.allowed is not None:
-        column.allowed = tuple(each for each in column.allowed if each != text)
-        return True
-    return text == ""  # which is never made
+    _narrow(column, low=is_true, high=is_true)
+    return True
+
+
+def _apply_unequal(table: Table, part: exp.NEQ) -> bool:
+    """Keep away from zero; two columns that must differ are noted as such."""
+    column, other = column_of(table, part.this), column_of(table, part.expression)
+    if column is not None and other is not None:
+        table.unlike.append((column.name, other.name))
+    if column is None or column.type not in ("integer", "number") or number_of(part.expression) != 0:
+        return False
+    return _apply_bound(table, exp.GT, part.this, part.expression)
 
 
 def _apply_comparison(table: Table, part: exp.Expr) -> bool:
     kind, left, right = type(part), part.this, part.expression
-    one, other = _column(table, left), _column(table, right)
+    one, other = column_of(table, left), column_of(table, right)
     if one is not None and other is not None:
         early, late = (one, other) if kind in (exp.LT, exp.LTE) else (other, one)
         table.orders.append(Order(early.name, late.name, strict=kind in (exp.LT, exp.GT)))
         return True
-    if _number(left) is not None:
+    if number_of(left) is not None or day_of(left) or is_now(left):
         return _apply_bound(table, _FLIPPED[kind], right, left)
     return _apply_bound(table, kind, left, right)
 
 
 def _apply_bound(table: Table, kind: type[exp.Expr], left: exp.Expr, right: exp.Expr) -> bool:
-    bound, left = _number(right), _bare(left)
-    if bound is None:
+    if isinstance(length := bare(left), exp.Length):
+        return texts.resize(table, kind, length, right)
+    column, bound = column_of(table, left), number_of(right)
+    if column is None:
         return False
-    if isinstance(left, exp.Length):
-        column = _column(table, left.this)
-        if column is None:
-            return False
-        if kind in (exp.LT, exp.LTE):
-            longest = int(bound) - (kind is exp.LT)
-            column.length = longest if column.length is None else min(column.length, longest)
-            return True
-        return bound <= 1  # no text that is made is empty
-    column = _column(table, left)
-    if column is None or column.type not in ("integer", "number"):
+    if column.type in ("date", "timestamp"):
+        return _apply_day(column, kind, right)
+    if bound is None or column.type not in ("integer", "number"):
         return False
     step = 1 if column.type == "integer" else 10.0 ** -(2 if column.places is None else column.places)
-    if kind in (exp.GT, exp.GTE):
+    if kind in _UP:
         _narrow(column, low=bound + step * (kind is exp.GT))
     else:
         _narrow(column, high=bound - step * (kind is exp.LT))
+    return True
+
+
+def _apply_day(column: Column, kind: type[exp.Expr], right: exp.Expr) -> bool:
+    """Keep to days, as numbers of them after that of the bundle, which mostly is the present one."""
+    day = day_of(right)
+    if is_now(right):
+        _narrow(column, low=1) if kind in _UP else _narrow(column, high=-1)
+    elif day is not None and kind in _UP and day < LONG_AGO:
+        _narrow(column, low=(day - FIRST_BUNDLE).days + 1)
+    elif day is not None and kind not in _UP and day >= FAR_AHEAD:
+        _narrow(column, high=(day - LAST_BUNDLE).days - 1)
+    else:
+        return False
     return True
 
 
@@ -159,34 +203,3 @@ def _narrow(column: Column, *, low: float = -math.inf, high: float = math.inf) -
     high = min(high, math.inf if column.high is None else column.high)
     column.low = None if math.isinf(low) else low
     column.high = None if math.isinf(high) else high
-
-
-def _bare(node: exp.Expr) -> exp.Expr:
-    """Without the brackets and the casts that pg_dump writes around everything."""
-    while isinstance(node, exp.Paren | exp.Cast):
-        node = node.this
-    return node
-
-
-def _column(table: Table, node: exp.Expr) -> Column | None:
-    node = _bare(node)
-    if not isinstance(node, exp.Column) or not isinstance(node.this, exp.Identifier):
-        return None
-    name: str = node.name if node.this.args.get("quoted") else node.name.lower()
-    return table.columns.get(name)
-
-
-def _text(node: exp.Expr) -> str | None:
-    node = _bare(node)
-    return node.this if isinstance(node, exp.Literal) and node.is_string else None
-
-
-def _number(node: exp.Expr) -> float | None:
-    node = _bare(node)
-    if isinstance(node, exp.Neg):
-        number = _number(node.this)
-        return None if number is None else -number
-    try:
-        return float(node.this) if isinstance(node, exp.Literal) else None
-    except ValueError:
-        return None

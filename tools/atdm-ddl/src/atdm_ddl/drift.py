@@ -29,11 +29,11 @@ def drift(pack: Pack, schema: Schema) -> list[str]:
         if entity.name not in schema.tables:
             told.append(f"entity {entity.name} has no table")
         else:
-            told += _of_entity(entity, schema.tables[entity.name])
+            told += _of_entity(pack, entity, schema.tables[entity.name])
     return told
 
 
-def _of_entity(entity: Entity, table: Table) -> Iterator[str]:
+def _of_entity(pack: Pack, entity: Entity, table: Table) -> Iterator[str]:
     if table.primary_key and entity.key not in table.primary_key:
         yield f"{entity.name}: its key is {entity.key}, but the table's is {', '.join(table.primary_key)}"
     if (entity.run_column is not None) != (RUN_COLUMN in table.columns):
@@ -43,14 +43,14 @@ def _of_entity(entity: Entity, table: Table) -> Iterator[str]:
         if name not in table.columns:
             yield f"{entity.name}.{name}: the table has no such column"
         else:
-            yield from (f"{entity.name}.{name}: {fault}" for fault in _of_column(entity, name, table))
+            yield from (f"{entity.name}.{name}: {fault}" for fault in _of_column(pack, entity, name, table))
     for column in table.columns.values():
         needed = not column.nullable and not column.given and column.name != RUN_COLUMN
         if needed and column.name not in entity.columns:
             yield f"{entity.name}.{column.name}: the table needs it, and the pack does not make it"
 
 
-def _of_column(entity: Entity, name: str, table: Table) -> Iterator[str]:
+def _of_column(pack: Pack, entity: Entity, name: str, table: Table) -> Iterator[str]:
     kind, column = entity.columns[name], table.columns[name]
     if column.computed:
         yield "the database alone makes it"
@@ -65,7 +65,7 @@ def _of_column(entity: Entity, name: str, table: Table) -> Iterator[str]:
         yield f"the table also allows {', '.join(sorted(new))}"
     if isinstance(kind, Integer | Number):
         yield from _of_range(kind, column)
-    yield from _of_reference(kind, name, table)
+    yield from _of_reference(pack, kind, name, table)
 
 
 def _of_range(kind: Integer | Number, column: Column) -> Iterator[str]:
@@ -75,12 +75,14 @@ def _of_range(kind: Integer | Number, column: Column) -> Iterator[str]:
             yield f"{word} is {told:g} in the pack, {limit:g} in the table"
 
 
-def _of_reference(kind: Kind, name: str, table: Table) -> Iterator[str]:
+def _of_reference(pack: Pack, kind: Kind, name: str, table: Table) -> Iterator[str]:
     keys = [key for key in table.foreign_keys if name in key.columns]
-    targets = {key.table for key in keys}
     if any(len(key.columns) > 1 for key in keys):
         return  # its other columns may say to which row of the table it belongs
+    targets = {key.table for key in keys}
+    # A column that a row is not named by is copied, and no reference; of a table without entity nobody knows.
+    by_key = any(key.table not in pack.entities or pack.entities[key.table].key in key.others for key in keys)
     if isinstance(kind, Ref) and kind.entity not in targets:
         yield f"refers to {kind.entity} in the pack, and to {', '.join(sorted(targets)) or 'nothing'} in the table"
-    if targets and not isinstance(kind, Ref | Key) and not kind.nullable:
+    if by_key and not isinstance(kind, Ref | Key) and not kind.nullable:
         yield f"refers to {', '.join(sorted(targets))} in the table, and to nothing in the pack"

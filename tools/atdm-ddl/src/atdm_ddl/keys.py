@@ -27,7 +27,7 @@ def key_of(table: Table, tables: Mapping[str, Table]) -> str | None:
     """The column that names the rows; None where nothing can make it.
 
     Of a key of several columns it is one that the database makes, else a reference to a row that the pack makes, else
-    one that ATDM makes.
+    one that ATDM makes. Where there is no primary key, none that a target would have to make will do.
     """
     if not table.primary_key and RUN_COLUMN not in table.columns:
         return None  # nothing could tell a row of a run from others
@@ -37,8 +37,9 @@ def key_of(table: Table, tables: Mapping[str, Table]) -> str | None:
             continue
         referring = [name for name in names if any(key.table in tables for key in references_of(table, name))]
         own = [column for column in columns if not references_of(table, column.name)]
-        fresh = [column.name for column in own if column.fresh and fits_key(column, slug(table.name))]
-        made = [column.name for column in own if fits_key(column, slug(table.name))]
+        fitting = [column for column in own if fits_key(column, slug(table.name))]
+        fresh = [column.name for column in fitting if column.fresh and table.primary_key]
+        made = [column.name for column in fitting if column.type == "text" or table.primary_key]
         if found := [*fresh, *referring, *made]:
             return found[0]
     return None
@@ -52,7 +53,7 @@ def fits_key(column: Column, prefix: str) -> bool:
     if column.type == "uuid":
         return True
     room = len(prefix) + LONGEST_RUN + MOST_ROWS
-    free = column.allowed is None and not column.likes
+    free = column.allowed is None and not column.patterns and column.shortest <= LONGEST_RUN
     return column.type == "text" and free and (column.length is None or column.length >= room)
 
 
@@ -88,7 +89,21 @@ def key_behind(table: str, column: str, tables: Mapping[str, Table], keys: Mappi
     return root if first == keys[root] and not references_of(tables[root], first) else None
 
 
+def _same_row(table: Table, pair: tuple[str, str], tables: Mapping[str, Table]) -> str | None:
+    """The table with the row that both columns refer to; None where they refer to none, or to two."""
+    firsts = [next((key for key in references_of(table, name) if key.table in tables), None) for name in pair]
+    roots = {
+        None if key is None else root_of(key.table, pointed_at(key, name), tables)
+        for key, name in zip(firsts, pair, strict=True)
+    }
+    root = roots.pop() if len(roots) == 1 else None
+    return root and root[0]
+
+
 def _fault_of(table: Table, tables: Mapping[str, Table]) -> str | None:
+    for pair in table.unlike:
+        if not any(table.columns[name].nullable for name in pair) and (same := _same_row(table, pair, tables)):
+            return f"its {' and '.join(pair)} must differ, and a bundle has one row of {same} for both"
     for key in table.foreign_keys:
         needed = any(not table.columns[name].nullable for name in key.columns)
         if needed and key.table not in tables:

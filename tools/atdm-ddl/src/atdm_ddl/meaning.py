@@ -3,13 +3,24 @@
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from atdm_ddl.checks import like_pattern
+from atdm_core.lifelike import lifelike_shape
 from atdm_ddl.schema import Column
 
-__all__ = ["POOLS", "Value", "literal", "places_of", "range_of", "value_of"]
+__all__ = [
+    "FAKE_UUID",
+    "POOLS",
+    "Value",
+    "allows",
+    "bounds_of",
+    "kind_of",
+    "literal",
+    "places_of",
+    "range_of",
+    "value_of",
+]
 
 POOLS: Final = {
     "CITIES": ("FAKE_Anwick", "FAKE_Corby", "FAKE_Dunmore", "FAKE_Elmswell"),
@@ -22,31 +33,47 @@ POOLS: Final = {
 }
 """The pools of texts; a pack gets those that it draws from."""
 
-_CODE: Final = 'draw.text("FAKE_{{}}", draw.integer({name}, 10, 99))'
-_RECIPES: Final[tuple[tuple[str, str, str], ...]] = (
-    # what the name matches, the line, the longest text of it
-    (r"e?mail", 'draw.text("FAKE_{{}}@example.test", draw.integer({name}, 1, 99_999))', "FAKE_99999@example.test"),
-    (r"phone|mobile|fax", 'draw.text("FAKE_555{{}}", draw.integer({name}, 1000, 9999))', "FAKE_5559999"),
-    (r"first_?name|given", "draw.choice({name}, FIRST_NAMES)", ""),
-    (r"last_?name|surname|family", "draw.choice({name}, LAST_NAMES)", ""),
-    (r"zip|post(al)?_?code", 'draw.text("000{{}}", draw.integer({name}, 10, 99))', "00099"),
+_RECIPES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    # what the name matches, the line, the shortest and the longest text of it where no pool has them all
+    (
+        r"e?mail",
+        'draw.text("FAKE_{{}}@example.test", draw.integer({name}, 1, 99_999))',
+        ("FAKE_1@example.test", "FAKE_99999@example.test"),
+    ),
+    (
+        r"e?mail",
+        'draw.text("fake{{}}@example.test", draw.integer({name}, 1, 99_999))',
+        ("fake1@example.test", "fake99999@example.test"),
+    ),
+    (r"phone|mobile|fax", 'draw.text("FAKE_555{{}}", draw.integer({name}, 1000, 9999))', ("FAKE_5551000",)),
+    (r"first_?name|given", "draw.choice({name}, FIRST_NAMES)", ()),
+    (r"last_?name|surname|family", "draw.choice({name}, LAST_NAMES)", ()),
+    (r"zip|post(al)?_?code", 'draw.text("000{{}}", draw.integer({name}, 10, 99))', ("00010",)),
     (
         r"street|address|line_?\d",
         'draw.text("{{}} {{}}", draw.integer({number}, 1, 999), draw.choice({name}, STREETS))',
-        "999 FAKE_Quarry Street",
+        ("1 FAKE_Mill Lane", "999 FAKE_Quarry Street"),
     ),
-    (r"city|town", "draw.choice({name}, CITIES)", ""),
-    (r"company|vendor|supplier|employer", "draw.choice({name}, COMPANIES)", ""),
+    (r"city|town", "draw.choice({name}, CITIES)", ()),
+    (r"company|vendor|supplier|employer", "draw.choice({name}, COMPANIES)", ()),
     (
         r"url|link|website",
         'draw.text("https://example.test/FAKE_{{}}", draw.integer({name}, 1, 99_999))',
-        "https://example.test/FAKE_99999",
+        ("https://example.test/FAKE_1", "https://example.test/FAKE_99999"),
     ),
-    (r"note|comment|description|remark|reason", "draw.choice({name}, NOTES)", ""),
-    (r"name|title|label|subject", "draw.choice({name}, NAMES)", ""),
-    (r"", 'draw.text("FAKE_{{}}", draw.integer({name}, 1000, 99_999))', "FAKE_99999"),
-    (r"", _CODE, "FAKE_99"),
+    (r"note|comment|description|remark|reason", "draw.choice({name}, NOTES)", ()),
+    (r"name|title|label|subject", "draw.choice({name}, NAMES)", ()),
+    (r"", 'draw.text("FAKE_{{}}", draw.integer({name}, 1000, 99_999))', ("FAKE_1000", "FAKE_99999")),
+    (r"", 'draw.text("FAKE_{{}}", draw.integer({name}, 10, 99))', ("FAKE_10",)),
 )
+_SAMPLES: Final = (
+    *("fake_value", "fake-value", "fake@example.test", "Fake", "Fake value", "https://example.test/fake"),
+    *("+15550100", "#000000", "1.0.0", "12:00", "2026-01-01", "/fake", "a", "1"),
+    *(letter * length for letter in "Zz0" for length in range(1, 10)),
+)
+"""Texts for columns whose CHECKs want something of a form of its own."""
+FAKE_UUID: Final = "fa4efa4e-fa4e-4fff-8fff-"
+"""What stands before the last twelve digits of a UUID; letters keep it from looking like the number of a card."""
 _DAYS: Final = (
     (r"birth|dob", (-80 * 365, -18 * 366)),
     (r"(^|_)(from|start|begin|since|joined|hired|opened)", (-300, -60)),
@@ -63,10 +90,20 @@ _NUMBERS: Final = (
     (r"", (1, 1000)),
 )
 _OTHERS: Final = (
-    (r"time", "12:00:00", "always the same time"),
-    (r"interval", "1 day", "always the same interval"),
-    (r"inet|cidr", "192.0.2.1", "always the same address"),
-    (r"bytea", "FAKE_bytes", "always the same bytes"),
+    (r"^time", "12:00:00", "always the same time"),
+    (r"^interval", "1 day", "always the same interval"),
+    (r"^(inet|cidr)", "192.0.2.1", "always the same address"),
+    (r"^macaddr$", "02:00:00:00:00:00", "always the same address"),
+    (r"^bytea", "FAKE_bytes", "always the same bytes"),
+    (r"multirange$", "{}", "always no range"),
+    (r"range$", "empty", "always the empty range"),
+    (r"^money", "1.00", "always the same amount"),
+    (r"^(var)?bit", "0", "always the same bits"),
+    (r"^(point|geometry|geography)", "POINT(0 0)", "always the same point"),
+    (r"^xml", "<FAKE/>", "always the same document"),
+    (r"^hstore", "FAKE=>value", "always the same document"),
+    (r"^(oid|xid|cid)", "1", "always the same number"),
+    (r"^(name|tsvector|tsquery|ltree)", "FAKE_value", "always the same text"),
     (r"", "FAKE_value", "a type that is not known here: write its values yourself"),
 )
 
@@ -80,6 +117,16 @@ class Value:
     pools: tuple[str, ...] = ()
     note: str = ""
     draws: bool = field(default=False)
+
+    @property
+    def of_run(self) -> bool:
+        """Whether the value is of the run, and never of the seed."""
+        return self.kind.startswith("Key(") or "of_run=True" in self.kind
+
+    def as_of_run(self) -> "Value":
+        """The same, for a column that is made from one of the run."""
+        end = "(of_run=True)" if self.kind.endswith("()") else ", of_run=True)"
+        return replace(self, kind=self.kind.removesuffix("()" if self.kind.endswith("()") else ")") + end)
 
 
 def literal(value: object) -> str:
@@ -96,60 +143,87 @@ def value_of(column: Column) -> Value:
         case "integer" | "number":
             return _number(column)
         case "boolean":
-            return _drawn("Flag", column, f"draw.integer({literal(column.name)}, 0, 1) == 1")
+            return _flag(column)
         case "date" | "timestamp":
-            low, high = next(days for pattern, days in _DAYS if re.search(pattern, column.name))
+            low, high = map(int, range_of(column))
             kind, draw = ("Day", "day") if column.type == "date" else ("Instant", "instant")
             return _drawn(kind, column, f"draw.{draw}({literal(column.name)}, {low}, {high})")
         case "uuid":
-            code = (
-                'draw.text("00000000-0000-4000-8000-0000000{}", draw.integer('
-                + literal(column.name)
-                + ", 10_000, 99_999))"
-            )
-            return _drawn("Text", column, code)
+            number = f"draw.integer({literal(column.name)}, 10_000, 99_999)"
+            return _drawn("Text", column, f'draw.text("{FAKE_UUID}fffffff{{}}", {number})')
         case "json" | "array" | "other":
             return _fixed(column)
 
 
+def _flag(column: Column) -> Value:
+    low, high = int(column.low or 0), 1 if column.high is None else int(column.high)
+    code = f"draw.integer({literal(column.name)}, {low}, {high}) == 1"
+    return Value(kind_of("Flag", column), code, draws=low < high)
+
+
 def _fixed(column: Column) -> Value:
     if column.type == "other":
-        text, told = next((text, told) for pattern, text, told in _OTHERS if re.search(pattern, column.declared))
-        return Value(_kind("Text", column), literal(text), note=f"{column.declared}: {told}")
+        text, told = next((text, told) for pattern, text, told in _OTHERS if re.search(pattern, column.base))
+        size = re.fullmatch(r"bit\((\d+)\)", column.base)
+        text = _POINT if column.base.startswith("point") else text * int(size[1]) if size else text
+        return Value(kind_of("Text", column), literal(text), note=f"{column.declared}: {told}")
     text, told = ("{}", "object") if column.type == "json" else ("[]", "array")
-    return Value(_kind("Json", column), literal(text), note=f"always an empty {told}")
+    return Value(kind_of("Json", column), literal(text), note=f"always an empty {told}")
 
 
 def _text(column: Column) -> Value:
-    for pattern, template, longest in _RECIPES:
+    return _recipe(column, column.name) or _padded(column) or _recipe(column, None) or _constant(column)
+
+
+def _recipe(column: Column, name: str | None) -> Value | None:
+    """The first text that the column allows, of the recipes for a name, or of all."""
+    for pattern, template, extremes in _RECIPES:
         pools = tuple(name for name in POOLS if re.search(rf"\b{name}\b", template))
-        texts = (longest,) if longest else POOLS[pools[0]]
-        if re.search(pattern, column.name, re.IGNORECASE) and all(_allows(column, text) for text in texts):
+        texts = extremes or POOLS[pools[0]]
+        fits = name is None or re.search(pattern, name, re.IGNORECASE)
+        if fits and all(allows(column, text) for text in texts):
             code = template.format(name=literal(column.name), number=literal(f"{column.name}_number"))
             return _drawn("FakeText" if "FAKE_" in texts[0] else "Text", column, code, pools)
-    made = "Z" * min(column.length or 1, 2)
-    if column.likes:
-        made = re.sub(r"\\(.)", r"\1", column.likes[0].replace("%", ""))
-    note = "" if _allows(column, made) else "no text was found that its checks allow: write one"
-    return Value(_kind("Text", column), literal(made), note=note)
+    return None
 
 
-def _allows(column: Column, text: str) -> bool:
-    fits = column.length is None or len(text) <= column.length
-    return fits and all(re.fullmatch(like_pattern(like), text) for like in column.likes)
+def _padded(column: Column) -> Value | None:
+    """A text with as many letters and digits as the column wants; None where that does not fit."""
+    digits = 5 if column.length is None else min(5, column.length - len("FAKE_"))
+    start = "FAKE_" + "x" * (column.shortest - len("FAKE_") - digits)
+    if digits < 1 or not all(allows(column, start + digit * digits) for digit in "19"):
+        return None
+    number = f"draw.integer({literal(column.name)}, {10 ** (digits - 1)}, {10**digits - 1})"
+    return _drawn("FakeText", column, f'draw.text("{start}{{}}", {number})')
+
+
+def _constant(column: Column) -> Value:
+    texts = [*column.hints, "Z" * max(column.shortest, min(column.length or 1, 2)), *_SAMPLES]
+    made = next((text for text in texts if allows(column, text)), None)
+    note = "" if made is not None else "no text was found that its checks allow: write one"
+    return Value(kind_of("Text", column), literal(texts[0] if made is None else made), note=note)
+
+
+def allows(column: Column, text: str) -> bool:
+    """Whether a text has the length and the form that the column wants, and looks like nothing real."""
+    fits = column.shortest <= len(text) and (column.length is None or len(text) <= column.length)
+    return fits and not lifelike_shape(text) and all(re.search(pattern, text) for pattern in column.patterns)
 
 
 def _number(column: Column) -> Value:
     low, high = range_of(column)
     if column.type == "integer":
         first, last = math.ceil(low), math.floor(high)
-        kind = f"Integer({_bounds(column, math.ceil)})"
+        kind = f"Integer({bounds_of(column, math.ceil)})"
         return Value(kind, f"draw.integer({literal(column.name)}, {first}, {last})", draws=first < last)
     places = places_of(column)
     first, last = math.ceil(round(low * 10**places, 6)), math.floor(round(high * 10**places, 6))
-    bounds = _bounds(column, float)
+    bounds = bounds_of(column, float)
     kind = f"Number({bounds}{', ' if bounds else ''}places={places})"
     return Value(kind, f"draw.integer({literal(column.name)}, {first}, {last}) / {10**places}", draws=first < last)
+
+
+_POINT: Final = "(0,0)"
 
 
 def places_of(column: Column) -> int:
@@ -158,18 +232,20 @@ def places_of(column: Column) -> int:
 
 
 def range_of(column: Column) -> tuple[float, float]:
-    """What to draw from: what the name suggests, moved to where the checks allow it."""
-    low, high = next(range_ for pattern, range_ in _NUMBERS if re.search(pattern, column.name, re.IGNORECASE))
+    """What to draw from: what the name suggests, moved to where the checks allow it; days after that of the bundle."""
+    known = _DAYS if column.type in ("date", "timestamp") else _NUMBERS
+    low, high = next(range_ for pattern, range_ in known if re.search(pattern, column.name, re.IGNORECASE))
     least = -math.inf if column.low is None else column.low
     most = math.inf if column.high is None else column.high
-    if high <= least:
+    if high < least:
         return least, min(most, least + high - low)
-    if low >= most:
-        return max(least, most - (high - low)), most
+    if low > most:
+        return max(least, most - (high - low), 0 if most > 0 else -math.inf), most
     return max(low, least), min(high, most)
 
 
-def _bounds(column: Column, whole: Callable[[float], float]) -> str:
+def bounds_of(column: Column, whole: Callable[[float], float]) -> str:
+    """The arguments of the kind of a column of numbers."""
     told = [f"low={whole(column.low)}"] if column.low is not None else []
     told += [f"high={whole(column.high)}"] if column.high is not None else []
     told += ["nullable=True"] if column.nullable else []
@@ -177,8 +253,10 @@ def _bounds(column: Column, whole: Callable[[float], float]) -> str:
 
 
 def _drawn(kind: str, column: Column, code: str, pools: tuple[str, ...] = ()) -> Value:
-    return Value(_kind(kind, column), code, pools, draws=True)
+    return Value(kind_of(kind, column), code, pools, draws=True)
 
 
-def _kind(kind: str, column: Column) -> str:
-    return f"{kind}({'nullable=True' if column.nullable else ''})"
+def kind_of(kind: str, column: Column, *, of_run: bool = False) -> str:
+    """The kind of a column as source, without bounds."""
+    told = [*(["nullable=True"] if column.nullable else []), *(["of_run=True"] if of_run else [])]
+    return f"{kind}({', '.join(told)})"

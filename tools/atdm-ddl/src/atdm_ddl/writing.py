@@ -1,14 +1,14 @@
 """A drafted pack as files: a distribution with its scenario, its tests, and a README that tells what it cannot do."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from atdm_ddl.draft import Draft, EntityDraft
 from atdm_ddl.keys import RUN_COLUMN, pointed_at
 from atdm_ddl.meaning import POOLS, literal
-from atdm_ddl.names import local, slug, spoken
+from atdm_ddl.names import free_name, local, slug, spoken
 from atdm_ddl.schema import ForeignKey, Order
 
 __all__ = ["pack_files", "write_pack"]
@@ -136,7 +136,8 @@ def write_pack(draft: Draft, name: str, folder: Path) -> list[Path]:
 def pack_files(draft: Draft, name: str) -> dict[str, str]:
     """The text of each file, by its path in the distribution."""
     module = f"atdm_{name}"
-    rules = [rule for entity in draft.entities for rule in _rules(entity)]
+    taken = set[str]()
+    rules = [rule for entity in draft.entities for rule in _rules(entity, taken)]
     words = {"name": name, "module": module, "title": name.title().replace("_", "")}
     notes = "\n".join(_bullet(note) for note in dict.fromkeys(draft.notes)) or "Nothing that the DDL says."
     init = f'"""The {name} pack."""\n\nfrom {module}.pack import PACK\n\n__all__ = ["PACK"]\n'
@@ -186,8 +187,8 @@ def _generators(draft: Draft) -> str:
     if pools:
         text += "\n" + "".join(f"{pool} = Pool({_tuple(map(literal, POOLS[pool]))})\n" for pool in pools)
     text += "".join(f"\n\n{_generator(entity)}" for entity in draft.entities)
-    made = "".join(f"    generate_{entity.slug},\n" for entity in draft.entities)
-    return f"{text}\n\nGENERATORS: tuple[Generator, ...] = (\n{made})\n"
+    made = _lines([f"    generate_{entity.slug},\n" for entity in draft.entities])
+    return f"{text}\n\nGENERATORS: tuple[Generator, ...] = ({made})\n"
 
 
 def _generator(entity: EntityDraft) -> str:
@@ -198,10 +199,10 @@ def _generator(entity: EntityDraft) -> str:
     lines += [f'    """A row of {spoken(entity.table.name)}."""']
     early = dict.fromkeys(order.early for order in entity.orders)
     early_first = sorted(early, key=lambda name: _depth(entity, name))
-    lines += [_fit(f"    {local(name)} = {entity.values[name].code}") for name in early_first]
+    lines += [_fit(f"    {entity.variables[name]} = {entity.values[name].code}") for name in early_first]
     lines += ["    return {"]
     for name, value in entity.values.items():
-        lines.append(_fit(f"        {literal(name)}: {local(name) if name in early else value.code},"))
+        lines.append(_fit(f"        {literal(name)}: {entity.variables[name] if name in early else value.code},"))
     return "\n".join([*lines, "    }", ""])
 
 
@@ -217,21 +218,28 @@ def _validators(rules: list[Rule]) -> str:
     names += ["references"] if len(functions) < len(rules) else []
     head = f'"""What must hold between rows, and within one."""\n\n{_import("atdm_core", names)}'
     blank = "\n\n" if functions else "\n"
-    listed = f"VALIDATORS: tuple[Validator, ...] = (\n{''.join(rule.line for rule in rules)})\n" if rules else NO_RULES
+    listed = f"VALIDATORS: tuple[Validator, ...] = ({_lines([rule.line for rule in rules])})\n" if rules else NO_RULES
     return f'{head}\n__all__ = ["VALIDATORS"]\n{"".join(functions)}{blank}{listed}'
 
 
-def _rules(entity: EntityDraft) -> Iterator[Rule]:
+def _rules(entity: EntityDraft, taken: set[str]) -> Iterator[Rule]:
+    """The rules of an entity; no name of one is among those taken, which they are added to."""
+
+    def named(*words: str) -> str:
+        name = free_name(local("_".join((entity.slug, *words))), taken)
+        taken.add(name)
+        return name
+
     for column, parent in entity.parents.items():
-        name = f"relational.{entity.slug}_{slug(column)}_exists"
+        name = f"relational.{named(slug(column), 'exists')}"
         words = {"over": entity.table.name, "column": column, "entity": parent}
         told = ", ".join(f"{key}={literal(word)}" for key, word in words.items())
         yield Rule(name, _fit(f"    references({literal(name)}, {told}),") + "\n")
     for column, key in entity.composites:
-        name = f"{entity.slug}_{slug(column)}_belongs_to_{slug(key.table)}"
+        name = named(slug(column), "belongs_to", slug(key.table))
         yield Rule(f"relational.{name}", f"    {name},\n", _beside(entity, name, column, key))
     for order in entity.orders:
-        name = f"{entity.slug}_{slug(order.late)}_after_{slug(order.early)}"
+        name = named(slug(order.late), "after", slug(order.early))
         yield Rule(f"domain.{name}", f"    {name},\n", _after(entity, name, order))
 
 
@@ -293,17 +301,47 @@ def _tuple(texts: Iterable[str]) -> str:
     return f"({listed[0]},)" if len(listed) == 1 else f"({', '.join(listed)})"
 
 
+def _lines(lines: Sequence[str]) -> str:
+    """The elements of a tuple that is assigned, one a line; a single one, where it fits, beside its name."""
+    alone = lines[0].strip()
+    if len(lines) == 1 and "\n" not in alone and len(alone) + len("GENERATORS: tuple[Generator, ...] = ()") <= WIDTH:
+        return alone
+    return "\n" + "".join(lines)
+
+
 def _fit(line: str) -> str:
-    """A line of one call, broken within its brackets where it is too long."""
+    """A line broken before what is added, or within the brackets that it ends with, where it is too long."""
     if len(line) <= WIDTH or "(" not in line:
         return line
     indent = " " * (len(line) - len(line.lstrip()))
-    head, _, rest = line.partition("(")
-    inner, _, tail = rest.rpartition(")")
+    if (place := next(_places(line.strip(), " + "), None)) is not None:
+        first, second = line[: len(indent) + place], line[len(indent) + place + 1 :]
+        return f"{_fit(first)}\n{_fit(indent + second)}"
+    opened = [place for place in _places(line, "(") if place]
+    closed = line.rindex(")")
+    head, inner, tail = line[: opened[-1]], line[opened[-1] + 1 : closed], line[closed + 1 :]
     if len(indent) + 4 + len(inner) <= WIDTH:
         return f"{head}(\n{indent}    {inner}\n{indent}){tail}"
-    arguments = "".join(f"{indent}    {argument},\n" for argument in _arguments(inner))
+    arguments = "".join(_fit(f"{indent}    {argument},") + "\n" for argument in _arguments(inner))
     return f"{head}(\n{arguments}{indent}){tail}"
+
+
+def _places(line: str, mark: str) -> Iterator[int]:
+    """Where the mark stands in no brackets and in no text."""
+    depth, quote, place = 0, "", 0
+    while place < len(line):
+        letter = line[place]
+        if quote:
+            place += letter == "\\"
+            quote = "" if letter == quote else quote
+        elif depth == 0 and line.startswith(mark, place):
+            yield place
+            depth += mark == "("
+        elif letter in "\"'":
+            quote = letter
+        else:
+            depth += (letter in "([{") - (letter in ")]}")
+        place += 1
 
 
 def _arguments(inner: str) -> list[str]:

@@ -1,0 +1,30 @@
+CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+ kind text NOT NULL CHECK (kind = ANY (ARRAY['a'::text, 'b'::text])),
+ kind2 varchar(5) NOT NULL CHECK ((kind2)::text = ANY ((ARRAY['aa'::character varying, 'bb'::character varying])::text[])),
+ age int NOT NULL CHECK (age BETWEEN 18 AND 120),
+ pct numeric(5,2) NOT NULL CHECK (pct >= 0 AND pct <= 100),
+ frac numeric(3,3) NOT NULL, neg numeric(6,2) NOT NULL CHECK (neg < 0),
+ em text NOT NULL CHECK (em ~ '^[a-z]+$'),
+ em2 text CHECK (em2 ~* '@'),
+ up text NOT NULL CHECK (up = upper(up)),
+ len text NOT NULL CHECK (char_length(len) BETWEEN 3 AND 9),
+ len10 text NOT NULL CHECK (length(len10) = 10),
+ n int NOT NULL CHECK (n <> 0), ev int NOT NULL,
+ d date NOT NULL CHECK (d >= DATE '1990-01-01'),
+ birth date NOT NULL CHECK (birth < CURRENT_DATE),
+ ts timestamptz NOT NULL CHECK (ts < now()),
+
+ s date NOT NULL, e date, CHECK (e IS NULL OR e > s), CHECK (s IS NOT NULL),
+ x int, y int, CHECK ((x IS NULL) = (y IS NULL)), CHECK (x + y < 10),
+
+ st text NOT NULL DEFAULT 'new'::text CHECK (st IN ('new') OR st = 'old'),
+ j jsonb NOT NULL CHECK (jsonb_typeof(j) = 'object'),
+
+ cur char(3) NOT NULL CHECK (cur ~ '^[A-Z]{3}$'),
+ nn text CHECK (nn IS NOT NULL), ne text NOT NULL CHECK (trim(ne) <> ''), nb text NOT NULL CHECK (btrim(nb) <> ''::text),
+ lg text NOT NULL CHECK (length(lg) > 0), lg2 varchar(200) NOT NULL CHECK (length(lg2) >= 12),
+ il text NOT NULL CHECK (il ILIKE 'a%'), nl text NOT NULL CHECK (nl NOT LIKE '% %'),
+ notin text NOT NULL CHECK (notin NOT IN ('x', 'y')),
+ dd double precision NOT NULL CHECK (dd >= -90 AND dd <= 90),
+ col text COLLATE "C" NOT NULL
+);

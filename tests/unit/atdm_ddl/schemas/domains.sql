@@ -1,0 +1,10 @@
+CREATE DOMAIN base AS integer CHECK (VALUE > 0);
+CREATE DOMAIN mid AS base CHECK (VALUE < 100) NOT NULL;
+CREATE DOMAIN pc AS varchar(8) CHECK (VALUE ~ '^\d{5}$');
+CREATE DOMAIN em AS text CHECK (VALUE LIKE '%@%');
+CREATE DOMAIN key AS uuid DEFAULT gen_random_uuid();
+CREATE DOMAIN ints AS integer[];
+CREATE TYPE pair AS (a int, b text);
+CREATE TYPE "Mixed Mood" AS ENUM ('Sad One', 'it''s');
+CREATE TABLE "T" (id key PRIMARY KEY, m mid, p pc NOT NULL, e em NOT NULL UNIQUE, i ints NOT NULL, pr pair, mm "Mixed Mood" NOT NULL, mms "Mixed Mood"[] NOT NULL, base base NOT NULL);
+CREATE TABLE u (id mid PRIMARY KEY, tt key REFERENCES "T");

@@ -1,0 +1,13 @@
+CREATE TABLE "Mask" (id serial PRIMARY KEY, "row" date NOT NULL UNIQUE, "parent" date NOT NULL, CHECK ("parent" > "row"), "Validator" integer NOT NULL UNIQUE, "references" integer NOT NULL UNIQUE, CHECK ("Validator" < "references"), "constraint" text NOT NULL CHECK ("constraint" IN ('a','b')));
+CREATE TABLE org (id uuid PRIMARY KEY);
+CREATE TABLE unit (org_id uuid NOT NULL REFERENCES org, id integer NOT NULL, parent_id integer, code varchar(9) NOT NULL, PRIMARY KEY (org_id, id), FOREIGN KEY (org_id, parent_id) REFERENCES unit (org_id, id), UNIQUE (org_id, code), UNIQUE (code));
+CREATE TABLE seat (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, org_id uuid NOT NULL, unit_code varchar(9) NOT NULL, FOREIGN KEY (org_id, unit_code) REFERENCES unit (org_id, code), validator integer NOT NULL REFERENCES "Mask" ("Validator"), day date REFERENCES "Mask" ("row"));
+CREATE TABLE run_only (test_run_id text NOT NULL, num integer NOT NULL UNIQUE, word text UNIQUE, note text);
+CREATE INDEX ON run_only (test_run_id);
+CREATE TABLE lower_key (id text PRIMARY KEY CHECK (id = lower(id)), x int);
+CREATE TABLE solo (id serial PRIMARY KEY, solo_id integer UNIQUE REFERENCES solo, b boolean NOT NULL DEFAULT false, e text NOT NULL DEFAULT '' CHECK (e <> 'x'));
+CREATE TYPE lvl AS ENUM ('lo', 'hi');
+CREATE TABLE kinds (id serial PRIMARY KEY, l lvl NOT NULL CHECK (l <> 'lo'), ls lvl[] NOT NULL DEFAULT '{}', l2 lvl CHECK (l2 IN ('lo')));
+CREATE TABLE m2m (org_id uuid REFERENCES org, kind_id integer REFERENCES kinds, PRIMARY KEY (org_id, kind_id));
+CREATE TABLE m2m_note (org_id uuid, kind_id integer, n integer, text text NOT NULL, PRIMARY KEY (org_id, kind_id, n), FOREIGN KEY (org_id, kind_id) REFERENCES m2m);
+CREATE TABLE early (id serial PRIMARY KEY, a smallint NOT NULL UNIQUE, b smallint NOT NULL, CHECK (a < b), c timestamptz NOT NULL UNIQUE, d timestamptz NOT NULL UNIQUE, CHECK (c <= d), x numeric(4,2) NOT NULL UNIQUE CHECK (x > 0), y numeric(4,2) NOT NULL CHECK (y <= 50), CHECK (x <= y));

@@ -1,0 +1,14 @@
+CREATE TABLE acct (id serial PRIMARY KEY, name text NOT NULL);
+CREATE TABLE log (id bigserial PRIMARY KEY, acct_id integer REFERENCES acct ON DELETE CASCADE, what text NOT NULL, at timestamptz NOT NULL DEFAULT now());
+CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log (acct_id, what) VALUES (NEW.id, 'made'); RETURN NEW; END $$;
+CREATE TRIGGER t AFTER INSERT ON acct FOR EACH ROW EXECUTE FUNCTION note_it();
+CREATE VIEW v AS SELECT * FROM acct;
+CREATE MATERIALIZED VIEW mv AS SELECT count(*) FROM acct;
+COMMENT ON TABLE acct IS 'it''s; a "table"';
+CREATE RULE r AS ON UPDATE TO log DO INSTEAD NOTHING;
+CREATE TABLE excl (id serial PRIMARY KEY, during tstzrange NOT NULL, room integer NOT NULL, EXCLUDE USING gist (during WITH &&));
+ALTER TABLE log ENABLE ROW LEVEL SECURITY;
+CREATE POLICY pol ON log USING (true);
+CREATE PROCEDURE pr() LANGUAGE sql AS 'SELECT 1';
+DO $$ BEGIN PERFORM 1; END $$;
+CREATE AGGREGATE my_sum (int) (sfunc = int4pl, stype = int4, initcond = '0');
