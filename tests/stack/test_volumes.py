@@ -103,6 +103,31 @@ def test_killed_in_the_middle(
     assert is_whole(stack, monkeypatch)
 
 
+def test_cancelled_in_the_middle(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its token takes a volume back while the rows are copied: none stays, and the server is free for the next."""
+    stack = own_stack
+    with AtdmClient(stack.api_url, stack.api_token) as client, ThreadPoolExecutor(1) as thread:
+        before = client.get_digest()
+        volume = client.create_volume("healthcare", MIX, 200_000)
+        run_id, token = volume["test_run_id"], volume["cleanup"]["cleanup_token"]
+        following = thread.submit(_last_word, client, run_id)
+        wait_until(lambda: bool(ask(stack, COPYING)), "the copying of members")
+        with pytest.raises(AtdmClientError, match="TOKEN_MISMATCH"):
+            client.reset_run(run_id, "another")
+        assert client.reset_run(run_id, token) == {"run_id": run_id, "status": "cancelled"}
+        assert client.reset_run(run_id, token)["status"] == "already_cleaned"
+        assert "CANCELLED" in str(following.exception(30))
+        wait_until(lambda: not ask(stack, LOADING), "the end of the transaction")
+        assert client.get_digest() == before
+        wait_until(
+            lambda: client.get_audit(run_id)["events"][-1]["action"] == "rollback_completed", "the end of its trail"
+        )
+        again = client.create_volume("healthcare", {"active_member_clean": 1}, 10)
+        assert _last_word(client, again["test_run_id"])["status"] == "ready"
+        assert client.reset_run(again["test_run_id"], again["cleanup"]["cleanup_token"])["status"] == "cleaned"
+    assert is_whole(stack, monkeypatch)
+
+
 def test_a_server_that_is_stopped_undoes_its_volume(own_stack: Stack) -> None:
     """A server that is told to stop undoes the volume it makes before it ends, also while somebody follows it."""
     stack = own_stack

@@ -110,6 +110,31 @@ def test_the_command_fails_as_the_volume_does(api: FakeApi, program: Program) ->
     assert err.startswith("atdm: SEED_FAILED: the target refused")
 
 
+def test_an_interruption_takes_the_volume_back(api: FakeApi, program: Program) -> None:
+    """Ctrl-C resets the run that is being made, says so, and ends as interrupted programs do."""
+    api.interrupts = 1
+    code, out, err = program(*WORDS)
+    (run_id,) = api.live
+    assert (code, out, api.live[run_id]) == (130, "", "cleaned")
+    assert err.splitlines() == [
+        f"atdm: interrupted; taking {run_id} back",
+        "atdm: nothing of it stays in the target",
+    ]
+
+
+def test_an_interruption_that_takes_nothing_back(api: FakeApi, program: Program) -> None:
+    """Where the reset fails, or is interrupted as well, the line to reset with is told."""
+    api.interrupts = 2
+    code, _, err = program(*WORDS)
+    (run_id,) = api.live
+    line = f"atdm reset {run_id} --token token-{run_id}"
+    assert (code, err.splitlines()[-1]) == (130, f"atdm: the server may go on with it; then: {line}")
+    api.interrupts, api.answers = 1, {("POST", "/test-data/runs"): (503, refusal("STORE_UNAVAILABLE", "away"))}
+    code, _, err = program(*WORDS)
+    assert code == 130
+    assert "go on with it (STORE_UNAVAILABLE: away); then: atdm reset" in err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -137,6 +137,7 @@ class AtdmClient(_Addressed):
     def reset_run(self, run_id: str, token: str) -> ResetAnswer:
         """Remove the rows of one run; `token` is the cleanup token of its answer. Repeating it is harmless.
 
+        A volume that is still being made is `cancelled`: whoever follows it hears that it is rolled back.
         Where the first answer was lost on the way, the second says `already_cleaned` without counts.
         """
         return self._send(calls.reset_run(run_id, token))

@@ -54,6 +54,7 @@ from atdm_core.values import (
     SeedReceipt,
     TableDigest,
 )
+from atdm_core.volume_cancel import cancel_volume
 from atdm_core.volume_run import PULSE, ShardMaker, VolumeRuns
 
 __all__ = ["Engine"]
@@ -106,6 +107,8 @@ class Engine:
         self._report = report
         self._recovery = Recovery(self._services, report, grace=grace, monotonic=monotonic)
         self._reaper = Reaper(self._services, report)
+        self._grace = grace
+        self._volumes: VolumeRuns | None = None
         self._serving: set[str] = set()
         self._sweeping = asyncio.Lock()
 
@@ -132,8 +135,19 @@ class Engine:
         return await extend(self._services, run_id, token, ttl_seconds, invoker)
 
     async def reset(self, run_id: str, token: str, invoker: str) -> ResetOutcome:
-        """Take a run back. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
-        answer = await self.apply("reset_run", invoker, {"run_id": run_id, "cleanup_token": token})
+        """Take a run back, also a volume that is still being made.
+
+        `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded.
+        """
+        options = {"run_id": run_id, "cleanup_token": token}
+        try:
+            answer = await self.apply("reset_run", invoker, options)
+        except RunNotFound:
+            if await cancel_volume(self._services, self._recovery, run_id, token, invoker):
+                if self._volumes is not None:
+                    await self._volumes.stop(run_id)
+                return ResetOutcome(run_id=run_id, status="cancelled")
+            answer = await self.apply("reset_run", invoker, options)  # it may have been decided in between
         return msgspec.convert(answer, ResetOutcome)
 
     async def apply(self, strategy: str, invoker: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -142,17 +156,18 @@ class Engine:
             self._strategies[strategy] = self.registry.strategy(strategy, self._services)
         return await self._strategies[strategy].apply(Order(invoker=invoker, options=options))
 
-    def volumes(self, make: ShardMaker, *, pulse: float = PULSE) -> VolumeRuns:
-        """The volumes of this process. `make` makes their rows; `pulse`: see `VolumeRuns`."""
-        return VolumeRuns(
+    def volumes(self, make: ShardMaker, *, pulse: float | None = None) -> VolumeRuns:
+        """The volumes of this process, to be asked for once. `make` makes their rows; `pulse`: see `VolumeRuns`."""
+        self._volumes = VolumeRuns(
             registry=self.registry,
             services=self._services,
             recovery=self._recovery,
             server_key=self._server_key,
             make=make,
             report=self._report,
-            pulse=pulse,
+            pulse=min(PULSE, self._grace / 4) if pulse is None else pulse,
         )
+        return self._volumes
 
     async def baselines(self) -> Sequence[Manifest]:
         """All baselines, newest first."""

@@ -20,9 +20,9 @@ from atdm_core.errors import AtdmError, RunNotFound, SeedFailed, StoreError, Tra
 from atdm_core.ids import check_id, derive_seed
 from atdm_core.pack import Pack
 from atdm_core.protocols import Load, Services
-from atdm_core.recovery import Recovery
+from atdm_core.recovery import PATIENCE, Recovery
 from atdm_core.registry import Registry
-from atdm_core.run import Run
+from atdm_core.run import Run, cause_of
 from atdm_core.values import (
     Caller,
     CatalogRow,
@@ -58,6 +58,8 @@ class _Going:
         self.shards: dict[int, str] = {}
         self.ended = asyncio.Event()
         self.end: VolumeProgress | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.is_ending = False
         self._started = time.monotonic()
 
     def sent(self, shard: ShardRows) -> None:
@@ -135,7 +137,7 @@ class VolumeRuns:
         )
         going = self._remember(run.id)
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = self._task = asyncio.create_task(self._carry_out(run, volume, pack, going, opened))
+        task = self._task = going.task = asyncio.create_task(self._carry_out(run, volume, pack, going, opened))
         try:
             await asyncio.shield(opened)
         except BaseException:
@@ -164,6 +166,17 @@ class VolumeRuns:
             with suppress(TimeoutError):
                 await asyncio.wait_for(going.ended.wait(), PACE)
         yield going.end
+
+    async def stop(self, run_id: str) -> None:
+        """Give up a volume that has been decided to be rolled back, if this process makes it.
+
+        Returns when it is undone, or is taking its time.
+        """
+        going = self._going.get(run_id)
+        if going is not None and going.task is not None and not going.task.done():
+            if not going.is_ending:
+                going.task.cancel()
+            await asyncio.wait([going.task], timeout=PATIENCE)
 
     async def close(self) -> None:
         """Give up the volume that is being made, and undo it."""
@@ -197,9 +210,14 @@ class VolumeRuns:
             receipt = await self._loaded(run, volume, pack, going)
             trail = await self._decided(run, receipt, going)
         except BaseException as error:
-            run.failed(error)
-            await asyncio.shield(self._recovery.undo(run.trail, row))
-            going.close(going.now("rolled_back", error=_told(error)))
+            going.is_ending = True
+            end = going.now("rolled_back", error=_told(error))
+            try:
+                run.failed(error, _told(error))
+                await asyncio.shield(self._recovery.undo(run.trail, row))
+                end = await self._end_as_decided(row) or end
+            finally:
+                going.close(end)
             if not isinstance(error, Exception):
                 raise
             if not isinstance(error, AtdmError):
@@ -209,8 +227,12 @@ class VolumeRuns:
         going.close(going.now("ready", row_counts=run.row_counts, expires_at=run.expires_at, digest=going.digest()))
 
     async def _loaded(self, run: Run, volume: Volume, pack: Pack, going: _Going) -> SeedReceipt:
-        """Make the rows and have the target write them, saying all the while that the run is alive."""
+        """Make the rows and have the target write them, saying all the while that the run is alive.
+
+        Cancels the task that it is in when somebody else decides the run meanwhile: nothing can come of it then.
+        """
         pulse = asyncio.create_task(self._beat(run))
+        watch = asyncio.create_task(self._watch(run, asyncio.current_task()))
         try:
             async with aclosing(self._make(volume, pack)) as shards:
                 load = Load(
@@ -222,12 +244,29 @@ class VolumeRuns:
                 return await self._services.target.load(load, run.request.ttl_seconds)
         finally:
             pulse.cancel()
+            watch.cancel()
 
     async def _beat(self, run: Run) -> None:
         while True:
             await asyncio.sleep(self._pulse)
             with suppress(StoreError):  # whoever takes the run for dead meanwhile is the one to decide it
                 await self._services.log.note(run.open_mark())
+
+    async def _watch(self, run: Run, making: asyncio.Task[Any] | None) -> None:
+        while making is not None:
+            await asyncio.sleep(min(self._pulse, POLL))
+            with suppress(StoreError):
+                if await self._services.log.read(run.id) is not None:
+                    making.cancel()
+                    return
+
+    async def _end_as_decided(self, row: CatalogRow) -> VolumeProgress | None:
+        """The last word about a volume that did not end as it should, as its trail has it; None: there is none yet."""
+        try:
+            trail = await self._services.log.read(row.test_run_id)
+        except StoreError:
+            return None
+        return trail and _end_of(row, trail)
 
     async def _decided(self, run: Run, receipt: SeedReceipt, going: _Going) -> Trail:
         """Create the run object; `SeedFailed` where somebody else has done so, who took this process for dead."""
@@ -304,12 +343,10 @@ async def _batches(shards: AsyncIterator[ShardRows], going: _Going) -> AsyncIter
         going.sent(shard)
 
 
-def _told(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, AtdmError):
-        return {"code": error.code, "message": error.message, "details": msgspec.to_builtins(error.details)}
+def _told(error: BaseException) -> Mapping[str, Any]:
     if isinstance(error, asyncio.CancelledError):
         return {"code": "SERVER_STOPPED", "message": "the server was stopped; the volume is undone", "details": {}}
-    return {"code": "INTERNAL_ERROR", "message": "the server failed; its log says why", "details": {}}
+    return msgspec.to_builtins(cause_of(error))
 
 
 def _end_of(row: CatalogRow, trail: Trail) -> VolumeProgress:
