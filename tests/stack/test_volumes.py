@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -45,7 +46,12 @@ def test_there_and_back(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty thousand rows are written as one run, made by other processes, told of, recorded, and taken back."""
     with AtdmClient(stack.api_url, stack.api_token) as client:
         before = client.get_digest()
-        volume = client.create_volume("healthcare", MIX, 12_000, seed=7, as_of="2026-07-04", ttl_seconds=3600)
+        key = uuid4().hex
+        volume, again = (
+            client.create_volume("healthcare", MIX, 12_000, as_of="2026-07-04", ttl_seconds=3600, idempotency_key=key)
+            for _ in range(2)
+        )
+        assert again == volume
         run_id, token = volume["test_run_id"], volume["cleanup"]["cleanup_token"]
         words = list(client.follow_volume(run_id))
         counts = dict.fromkeys(TABLES, 12_000)

@@ -108,7 +108,7 @@ class FakeApi:
             case "POST", ["test-data", "runs", run_id, "extend"] if run_id in self.live:
                 return 200, {"run_id": run_id, "expires_at": f"in {exchange.body['ttl_seconds']} s"}
             case "POST", ["test-data", "volumes"]:
-                return 202, self._begin(exchange.body)
+                return self._once(exchange)
             case "GET", ["test-data", "volumes", run_id, "events"] if run_id in self.live:
                 return 200, self._tell(run_id)
             case "GET", ["test-data", "digest"]:
@@ -136,7 +136,8 @@ class FakeApi:
             self.in_progress -= 1
             return 409, refusal("REQUEST_IN_PROGRESS", "not finished; send it again a little later")
         if key not in self.keys:
-            self.keys[key] = self._seed(exchange.body)
+            is_volume = "mix" in exchange.body
+            self.keys[key] = (202, self._begin(exchange.body)) if is_volume else self._seed(exchange.body)
         return self.keys[key]
 
     def _seed(self, wish: dict[str, object]) -> tuple[int, object]:

@@ -12,6 +12,7 @@ import msgspec
 
 from atdm_core.audit import Clock, Trail, TrailView, run_status, utc_now, view_trail
 from atdm_core.catalog import expiry_of
+from atdm_core.claiming import claim_key
 from atdm_core.errors import (
     AtdmError,
     IdempotencyKeyReused,
@@ -161,6 +162,7 @@ class Engine:
         self._volumes = VolumeRuns(
             registry=self.registry,
             services=self._services,
+            claims=self._claims,
             recovery=self._recovery,
             server_key=self._server_key,
             make=make,
@@ -249,13 +251,11 @@ class Engine:
         if run.caller.idempotency_key is None:
             await noted
             return None
-        claim = run.claim(run.caller.idempotency_key)
-        holder, _ = await _both(self._claims.claim(claim), noted)
-        if holder.request_sha256 != claim.request_sha256:
+        try:
+            holder, _ = await _both(claim_key(self._claims, run, run.caller.idempotency_key), noted)
+        except IdempotencyKeyReused:
             await self._log.note(run.mark("close", "superseded"))
-            raise IdempotencyKeyReused(
-                "this Idempotency-Key was sent with another request body; use a new key", run_id=holder.run_id
-            )
+            raise
         return holder
 
     async def _served(self, run: Run, bundle: Bundle) -> Outcome:

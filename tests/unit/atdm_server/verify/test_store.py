@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from atdm_core import Caller, Engine, Registry, Request
-from atdm_core.audit import CANCEL, Mark, encode_entries, utc_now
+from atdm_core.audit import Mark, encode_entries, utc_now
 from atdm_core.errors import StoreUnavailable, TargetUnreachable, TokenMismatch, ValidatorRejected
 from atdm_core.fixtures import FixtureFolder
 from atdm_core.ids import cleanup_token, token_sha256
@@ -211,17 +211,6 @@ async def test_an_unused_run_is_fine(runs: RecordedRuns) -> None:
     await runs.close()
     report = await verify_store(runs.url)
     assert (report.problems, report.open_runs) == ([], [])
-
-
-async def test_an_open_run_that_was_asked_for_with_another_token(runs: RecordedRuns) -> None:
-    """What was denied before a run was decided is in the process log alone, before the decision and after it."""
-    await runs.begun("01A")
-    await runs.log.note(Mark(kind="denied", run_id="01A", at=utc_now(), state=CANCEL))
-    await runs.rolled_back("01B")
-    await runs.log.note(Mark(kind="denied", run_id="01B", at=utc_now(), state=CANCEL))
-    await runs.close()
-    report = await verify_store(runs.url)
-    assert (report.problems, [run.run_id for run in report.open_runs]) == ([], ["01A"])
 
 
 async def test_nothing_is_wrong_with_a_store_at_work(runs: RecordedRuns) -> None:
