@@ -4,7 +4,7 @@ It lives as any other run does, only longer than a request: whoever asks is answ
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, suppress
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
@@ -219,7 +219,7 @@ class VolumeRuns:
                     run_id=run.id,
                     sha256=sha256(msgspec.json.encode(volume, order="deterministic")).hexdigest(),
                     entities=pack.entities,
-                    batches=_batches(shards, going),
+                    groups=_groups(shards, going),
                 )
                 return await self._services.target.load(load, run.request.ttl_seconds)
         finally:
@@ -328,9 +328,15 @@ def _plan(pack: Pack, volume: Volume, run: Run) -> Plan:
     )
 
 
-async def _batches(shards: AsyncIterator[ShardRows], going: Going) -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+async def _groups(
+    shards: AsyncIterator[ShardRows], going: Going
+) -> AsyncIterator[Iterator[tuple[str, pa.RecordBatch]]]:
     async for shard in shards:
-        for name, batch in shard.batches():
-            yield name, batch
-            going.rows += batch.num_rows
+        yield _counted(shard, going)
         going.sent(shard)
+
+
+def _counted(shard: ShardRows, going: Going) -> Iterator[tuple[str, pa.RecordBatch]]:
+    for name, batch in shard.batches():
+        yield name, batch
+        going.rows += batch.num_rows
