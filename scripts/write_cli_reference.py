@@ -40,7 +40,7 @@ the store is wrong, and 3 that the store cannot be reached. So does `atdm volume
 refused.
 
 A lost answer is asked for again, three times at most, where that is safe: for everything that only reads, for `request`
-(always sent under an idempotency key) and for `reset`.
+and `volume` (always sent under an idempotency key) and for `reset`.
 """
 
 

@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -57,13 +57,12 @@ def volume(run_id: str, bundles: int) -> Volume:
 def frames(shards: list[ShardRows]) -> list[bytes]:
     """The body of a load."""
 
-    async def batches() -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+    async def groups() -> AsyncIterator[Iterator[tuple[str, pa.RecordBatch]]]:
         for shard in shards:
-            for named in shard.batches():
-                yield named
+            yield shard.batches()
 
     async def collected() -> list[bytes]:
-        return [chunk async for chunk in write_run(batches())]
+        return [chunk async for chunk in write_run(groups())]
 
     return asyncio.run(collected())
 

@@ -53,6 +53,12 @@ INSERT INTO project (department_id, settings, budget) VALUES (1, '{"own": [1, nu
 INSERT INTO assignment SELECT 1, id, 1, 0.5 FROM project;
 """
 COUNTS = {"department": 1, "employee": 1, "project": 1, "assignment": 1}
+MANY = 12_000  # bundles of a volume: more than a group has
+HEADS = """
+SELECT count(*) FROM department JOIN employee ON employee.id = head_id AND department_id = department.id
+JOIN assignment ON assignment.employee_id = employee.id AND assignment.department_id = department.id
+WHERE department.name <> 'own'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +72,7 @@ def database() -> Generator[str]:
 
 
 def test_it_seeds_and_resets_that_database(atdm: Checkout, database: str) -> None:
-    """Made, installed without an edit, seeded and reset: the content of every table is what it was."""
+    """Made, installed without an edit, seeded and filled and reset: the content of every table is what it was."""
     told = atdm.run(f".venv/bin/atdm pack new staff --from-database '{database}' --out ../atdm-staff")
     assert f"{len(COUNTS)} entities" in told
     atdm.run(".tools/bin/uv pip install --quiet --no-deps ../atdm-staff")
@@ -82,6 +88,15 @@ def test_it_seeds_and_resets_that_database(atdm: Checkout, database: str) -> Non
         assert client.get_digest() != before
         reset = client.reset_run(run["test_run_id"], run["cleanup"]["cleanup_token"])
         assert reset.get("deleted_counts") == COUNTS
+        assert client.get_digest() == before
+        volume = client.create_volume("staff", {"one_of_each": 1}, MANY, as_of="2026-07-04", seed=3)
+        *_, end = client.follow_volume(volume["test_run_id"])
+        assert end.get("row_counts") == dict.fromkeys(COUNTS, MANY)
+        with psycopg.connect(dsn) as connection:
+            assert rows_beside_own(connection) == dict.fromkeys(COUNTS, MANY)
+            assert connection.execute(HEADS).fetchone() == (MANY,)
+        reset = client.reset_run(volume["test_run_id"], volume["cleanup"]["cleanup_token"])
+        assert (reset.get("deleted_counts"), reset.get("residue")) == (dict.fromkeys(COUNTS, MANY), [])
         assert client.get_digest() == before
         assert "staff: no drift" in atdm.run(f".venv/bin/atdm pack check staff --database '{database}'")
 

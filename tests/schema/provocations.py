@@ -219,6 +219,12 @@ for code, body in (
         return await send(world.near, VOLUME, json=body)
 
 
+@provokes(VOLUME, 422, "IDEMPOTENCY_KEY_REUSED")
+async def _(world: World) -> httpx2.Response:
+    bodies = (A_VOLUME, {**A_VOLUME, "count": 3})
+    return [await send(world.near, VOLUME, json=body, headers={"idempotency-key": "two"}) for body in bodies][1]
+
+
 @provokes(VOLUME, 504, "DEADLINE_EXCEEDED")
 async def _(world: World) -> httpx2.Response:
     async def endless() -> AsyncGenerator[bytes]:

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -45,7 +46,12 @@ def test_there_and_back(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty thousand rows are written as one run, made by other processes, told of, recorded, and taken back."""
     with AtdmClient(stack.api_url, stack.api_token) as client:
         before = client.get_digest()
-        volume = client.create_volume("healthcare", MIX, 12_000, seed=7, as_of="2026-07-04", ttl_seconds=3600)
+        key = uuid4().hex
+        volume, again = (
+            client.create_volume("healthcare", MIX, 12_000, as_of="2026-07-04", ttl_seconds=3600, idempotency_key=key)
+            for _ in range(2)
+        )
+        assert again == volume
         run_id, token = volume["test_run_id"], volume["cleanup"]["cleanup_token"]
         words = list(client.follow_volume(run_id))
         counts = dict.fromkeys(TABLES, 12_000)
@@ -97,6 +103,31 @@ def test_killed_in_the_middle(
             lambda: client.get_audit(run_id)["events"][-1]["action"] == "rollback_completed", "the end of its trail"
         )
         assert ask(stack, f"SELECT {ROWS}") == [(0,)]
+        again = client.create_volume("healthcare", {"active_member_clean": 1}, 10)
+        assert _last_word(client, again["test_run_id"])["status"] == "ready"
+        assert client.reset_run(again["test_run_id"], again["cleanup"]["cleanup_token"])["status"] == "cleaned"
+    assert is_whole(stack, monkeypatch)
+
+
+def test_cancelled_in_the_middle(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its token takes a volume back while the rows are copied: none stays, and the server is free for the next."""
+    stack = own_stack
+    with AtdmClient(stack.api_url, stack.api_token) as client, ThreadPoolExecutor(1) as thread:
+        before = client.get_digest()
+        volume = client.create_volume("healthcare", MIX, 200_000)
+        run_id, token = volume["test_run_id"], volume["cleanup"]["cleanup_token"]
+        following = thread.submit(_last_word, client, run_id)
+        wait_until(lambda: bool(ask(stack, COPYING)), "the copying of members")
+        with pytest.raises(AtdmClientError, match="TOKEN_MISMATCH"):
+            client.reset_run(run_id, "another")
+        assert client.reset_run(run_id, token) == {"run_id": run_id, "status": "cancelled"}
+        assert client.reset_run(run_id, token)["status"] == "already_cleaned"
+        assert "CANCELLED" in str(following.exception(30))
+        wait_until(lambda: not ask(stack, LOADING), "the end of the transaction")
+        assert client.get_digest() == before
+        wait_until(
+            lambda: client.get_audit(run_id)["events"][-1]["action"] == "rollback_completed", "the end of its trail"
+        )
         again = client.create_volume("healthcare", {"active_member_clean": 1}, 10)
         assert _last_word(client, again["test_run_id"])["status"] == "ready"
         assert client.reset_run(again["test_run_id"], again["cleanup"]["cleanup_token"])["status"] == "cleaned"

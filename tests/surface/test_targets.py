@@ -37,6 +37,18 @@ CREATE TABLE "order" (
 -- Of the shop's own: no run writes here.
 CREATE TABLE parcel (depot int, number int, "order" text REFERENCES "order", PRIMARY KEY (depot, number));
 """
+NUMBERED_TABLES = """
+CREATE TABLE country (code text PRIMARY KEY, test_run_id text);
+INSERT INTO country VALUES ('ZZ', NULL);
+CREATE TABLE customer (
+    customer_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, street text, tier text, born date,
+    country text REFERENCES country, test_run_id text NOT NULL
+);
+CREATE TABLE "order" (
+    order_id uuid PRIMARY KEY DEFAULT gen_random_uuid(), customer_id bigint REFERENCES customer, status text,
+    placed_at timestamptz, items int, gift bool, note text, test_run_id text NOT NULL
+);
+"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +79,15 @@ def shop(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[t
     """A target of the shop, and its database."""
     folder = tmp_path_factory.mktemp("target")
     (folder / "0001_shop.sql").write_text(SHOP_TABLES)
+    with fresh_database(postgres) as dsn, target_on(dsn, folder / "log", TARGET_MIGRATIONS=str(folder)) as url:
+        yield url, dsn
+
+
+@pytest.fixture(scope="module")
+def numbered_shop(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[str, str]]:
+    """A target of a shop whose database makes the keys, and its database."""
+    folder = tmp_path_factory.mktemp("target")
+    (folder / "0001_shop.sql").write_text(NUMBERED_TABLES)
     with fresh_database(postgres) as dsn, target_on(dsn, folder / "log", TARGET_MIGRATIONS=str(folder)) as url:
         yield url, dsn
 
@@ -164,3 +185,21 @@ class TestReferenceTargetOfAShop(OverHttp):
         with psycopg.connect(self.dsn) as connection:
             connection.execute("INSERT INTO parcel VALUES (3, 14, %s)", [bundle.keys()["order_id"]])
         return "parcel", {"depot": 3, "number": 14}
+
+
+class TestReferenceTargetOfANumberedShop(OverHttp):
+    """The same program where the database makes the keys, of seeds as well as of loads."""
+
+    @pytest.fixture(autouse=True)
+    def use(self, numbered_shop: tuple[str, str]) -> None:
+        """Point the suite at it."""
+        self.url, self.dsn = numbered_shop
+
+    def a_pack(self) -> tuple[Pack, str]:
+        """See `TargetStories`."""
+        return SHOP, "two_orders"
+
+    async def await_expiry(self, target: Target, run_id: str) -> None:
+        """Let the run's time be up."""
+        with psycopg.connect(self.dsn) as connection:
+            connection.execute("UPDATE atdm_run SET expires_at = now() WHERE run_id = %s", [run_id])

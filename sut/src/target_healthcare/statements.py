@@ -69,6 +69,24 @@ def insert_together(inserts: tuple[Insert, ...]) -> bytes:
     return query.as_bytes(None)
 
 
+def hold_keys(table: Table, holder: str) -> sql.Composed:
+    """Make a temporary table for keys of `table`, of the very types of its columns, until the transaction ends."""
+    query = "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA"
+    names = sql.SQL(", ").join(map(sql.Identifier, table.primary_key))
+    return sql.SQL(query).format(sql.Identifier(holder), names, sql.Identifier(table.name))
+
+
+def tell_keys(table: Table, holder: str) -> sql.Composed:
+    """Tell the ledger that the rows with the keys in a temporary table are of a run. Parameter: the run id."""
+    return _tell(table, sql.Identifier(holder))
+
+
+def count_rows(table: Table) -> sql.Composed:
+    """Count the rows of a run. Parameter: the run id."""
+    query = "SELECT count(*) FROM {} WHERE {}"
+    return sql.SQL(query).format(sql.Identifier(table.name), is_of_run(table, table.name, 1))
+
+
 def describe_run(tables: tuple[Table, ...]) -> bytes:
     """Read a run's ledger entry and, one column per table, how many rows it has there. Parameter: the run id.
 

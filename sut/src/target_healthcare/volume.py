@@ -1,14 +1,14 @@
 """A whole run as a stream of Arrow batches: copied into the tables in one transaction, with its ledger entry.
 
 Indexes and foreign keys stay as they are, so nobody else has to wait: a load holds the locks of an ordinary INSERT. It
-runs in a thread on a connection of its own, and whatever ends it ends the transaction.
+runs in a thread on a connection of its own, and whatever ends it ends the transaction. Keys are made on another one, as
+what sequences give they do not take back anyway.
 """
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
+from functools import partial
 from typing import Final, TypeAlias
 
 import pyarrow as pa
@@ -19,12 +19,10 @@ from psycopg.errors import UniqueViolation
 from target_healthcare.baseline import (
     Column,
     Connection,
-    arrow_schema,
     connect,
     read_run,
     read_shapes,
     work_ahead,
-    write_csv,
 )
 from target_healthcare.errors import (
     ConstraintViolated,
@@ -36,23 +34,28 @@ from target_healthcare.errors import (
 )
 from target_healthcare.ledger import (
     CHECK_DEFERRED,
+    FIND_KEY_MAKER,
     LEDGER_KEY,
     LOCK_SHARED,
     RECORD_SEED,
     SET_EXPIRY,
     WRITER_LOCK,
+    KeyColumn,
     SeedAnswer,
+    Symbols,
 )
-from target_healthcare.schema import RUN_COLUMN, Schema, Table
-from target_healthcare.statements import describe_run
+from target_healthcare.schema import RUN_COLUMN, Schema, Table, has_circle
+from target_healthcare.statements import count_rows, describe_run
+from target_healthcare.volume_groups import KeyResolver, read_groups
+from target_healthcare.volume_writing import Writer, Written, to_copy, to_insert
 
 # The plan of a foreign key's check is made once for a connection. Made while the parent table is small it would read
 # all of it for each row, and go on so while it grows.
 _BY_INDEX: Final = b"SET LOCAL enable_seqscan TO off"
 _AS_IT_IS: Final = b"SET LOCAL enable_seqscan TO DEFAULT"
 
-_Rows: TypeAlias = tuple[str, tuple[str, ...], memoryview, int]
-"""A batch ready for COPY: table, columns, rows as CSV, and how many they are."""
+_Columns: TypeAlias = Mapping[str, Mapping[str, Column]]
+"""The columns of each table, by name."""
 
 
 class Volumes:
@@ -62,6 +65,8 @@ class Volumes:
         self._url = url
         self._schema = schema
         self._describe = describe_run(schema.run_tables)
+        self._symbols = Symbols(schema)
+        self._has_groups = bool(self._symbols) or any(table.run_column is None for table in schema.run_tables)
 
     def load(
         self, run_id: str, bundle_sha: str, ttl_seconds: int | None, chunks: Iterable[bytes]
@@ -103,33 +108,43 @@ class Volumes:
         return counts, expires_at
 
     def _copy(self, connection: Connection, run_id: str, chunks: Iterable[bytes]) -> dict[str, int]:
-        """Copy batch after batch; neighbours of one table together. Foreign keys are checked at the end of each."""
+        """Write what comes, batch by batch or group by group, while the next is made ready."""
         shapes = read_shapes(connection, [table.name for table in self._schema.tables])
         columns = {shape.name: {column.name: column for column in shape.columns} for shape in shapes}
-        counts: dict[str, int] = {}
-        with closing(work_ahead(self._prepare(run_id, columns, chunks))) as parts:
-            for (name, names), group in groupby(parts, itemgetter(0, 1)):
-                with connection.cursor().copy(_copy_in(name, names)) as copy:
-                    for *_, text, count in group:
-                        copy.write(text)
-                        counts[name] = counts.get(name, 0) + count
-        return counts
+        writer = Writer(connection, run_id)
+        prepare = self._prepare_groups if self._has_groups else self._prepare
+        with closing(work_ahead(prepare(run_id, columns, chunks))) as parts:
+            writer.write(parts)
+        return writer.counts
 
-    def _prepare(
-        self, run_id: str, columns: Mapping[str, Mapping[str, Column]], chunks: Iterable[bytes]
-    ) -> Generator[_Rows]:
-        for name, batch in read_run(chunks):
+    def _prepare(self, run_id: str, columns: _Columns, chunks: Iterable[bytes]) -> Generator[Written]:
+        for _, name, batch in self._read(run_id, columns, chunks):
+            yield to_copy(self._schema.by_name[name], batch, columns[name])
+
+    def _prepare_groups(self, run_id: str, columns: _Columns, chunks: Iterable[bytes]) -> Generator[Written]:
+        with connect(self._url, "volume keys") as connection:
+            resolver = KeyResolver(self._symbols, partial(_make_keys, connection))
+            for group in read_groups(self._read(run_id, columns, chunks), self._schema):
+                parts = resolver.resolve(group)
+                if has_circle({part.table.name: part.table for part in parts}.values()):
+                    yield to_insert(parts, columns)
+                else:
+                    yield from (to_copy(part.table, part.batch, columns[part.table.name]) for part in parts)
+
+    def _read(
+        self, run_id: str, columns: _Columns, chunks: Iterable[bytes]
+    ) -> Generator[tuple[int, str, pa.RecordBatch]]:
+        """The batches, each found to be of the run and to have columns that the table has."""
+        for group, name, batch in read_run(chunks):
             _require_attributed(self._schema.by_name.get(name), name, batch, run_id)
             if unknown := sorted(set(batch.schema.names) - columns[name].keys()):
                 raise UnknownColumn(f"'{name}' takes no column '{unknown[0]}'", table=name, column=unknown[0])
-            schema = arrow_schema([columns[name][column] for column in batch.schema.names])
-            yield name, tuple(schema.names), write_csv(batch, schema, name), batch.num_rows
+            yield group, name, batch
 
     def _require_rows(self, connection: Connection, run_id: str, counts: Mapping[str, int]) -> None:
         """Raise `ConstraintViolated` unless the run has what was sent: a COPY may succeed and write less."""
         for name, sent in counts.items():
-            query = sql.SQL("SELECT count(*) FROM {} WHERE {} = $1")
-            count = query.format(sql.Identifier(name), sql.Identifier(RUN_COLUMN))
+            count = count_rows(self._schema.by_name[name])
             ((written,),) = connection.execute(count, [run_id]).fetchall()
             if written != sent:
                 raise ConstraintViolated(f"'{name}' took {written} of {sent} rows; nothing was written", table=name)
@@ -150,12 +165,14 @@ def _require_attributed(table: Table | None, name: str, batch: pa.RecordBatch, r
     """Raise `UnknownTable` or `InvalidValue` unless every row says of which run it is."""
     if table is None:
         raise UnknownTable(f"there is no table '{name}'; GET /internal/schema lists those there are", table=name)
-    if table.run_column is None:
+    if not table.takes_runs:
         raise UnknownTable(
-            f"'{name}' has no column '{RUN_COLUMN}', and rows that do not say of which run they are cannot come as a "
-            "stream; seed them with PUT /internal/runs/{run_id}",
+            f"no table '{name}' takes rows of runs: it has neither a column '{RUN_COLUMN}' nor a primary key, so that "
+            "nobody could tell whose they are",
             table=name,
         )
+    if table.run_column is None:
+        return
     if RUN_COLUMN not in batch.schema.names or not _is_all(batch.column(RUN_COLUMN), run_id):
         raise InvalidValue(
             f"a batch of '{name}' does not carry the run's id; set '{RUN_COLUMN}' of every row to '{run_id}'",
@@ -172,7 +189,7 @@ def _is_all(column: pa.Array, text: str) -> bool:
     return column.null_count == 0 and (len(column) == 0 or pc.all(pc.equal(column, text)).as_py())
 
 
-def _copy_in(name: str, columns: Iterable[str]) -> sql.Composed:
-    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
+def _make_keys(connection: Connection, place: KeyColumn, count: int) -> pa.Array:
+    ((maker,),) = connection.execute(FIND_KEY_MAKER, [place.table, place.column]).fetchall()
+    query = sql.SQL("SELECT ({})::text FROM generate_series(1, $1::int)").format(sql.SQL(maker))
+    return pa.array((key for (key,) in connection.execute(query, [count])), pa.string())

@@ -7,6 +7,7 @@ It seeds and resets by remembering run ids, keeps every exchange in `exchanges`,
 """
 
 import json
+import signal
 import sys
 import threading
 from collections.abc import Generator
@@ -70,7 +71,8 @@ class FakeApi:
 
     `answers` overrides a route, by (method, start of path), with (status, body). The next `to_lose` answers are lost:
     what was asked is carried out, then the connection ends. `in_progress` times a key's owner is said to be at work.
-    Volumes fail where `fails` says so, and the next word about one breaks off where `breaks_off` does.
+    Volumes fail where `fails` says so, and the next word about one breaks off where `breaks_off` does. Before the next
+    `interrupts` answers about a volume, or to a reset, somebody types Ctrl-C.
     """
 
     token: str = "fake-api-token"
@@ -88,6 +90,7 @@ class FakeApi:
     in_progress: int = 0
     breaks_off: bool = False
     fails: bool = False
+    interrupts: int = 0
 
     def answer(self, exchange: Exchange) -> tuple[int, object]:  # noqa: C901, PLR0911, PLR0912 - one line for each route
         """Status and body for one request: an override where there is one, the contract's otherwise."""
@@ -100,11 +103,12 @@ class FakeApi:
             case "POST", ["test-data", "requests"]:
                 return self._once(exchange)
             case "POST", ["test-data", "runs", run_id, "reset"]:
+                self._interrupt()
                 return self._reset(run_id, str(exchange.body["cleanup_token"]))
             case "POST", ["test-data", "runs", run_id, "extend"] if run_id in self.live:
                 return 200, {"run_id": run_id, "expires_at": f"in {exchange.body['ttl_seconds']} s"}
             case "POST", ["test-data", "volumes"]:
-                return 202, self._begin(exchange.body)
+                return self._once(exchange)
             case "GET", ["test-data", "volumes", run_id, "events"] if run_id in self.live:
                 return 200, self._tell(run_id)
             case "GET", ["test-data", "digest"]:
@@ -132,7 +136,8 @@ class FakeApi:
             self.in_progress -= 1
             return 409, refusal("REQUEST_IN_PROGRESS", "not finished; send it again a little later")
         if key not in self.keys:
-            self.keys[key] = self._seed(exchange.body)
+            is_volume = "mix" in exchange.body
+            self.keys[key] = (202, self._begin(exchange.body)) if is_volume else self._seed(exchange.body)
         return self.keys[key]
 
     def _seed(self, wish: dict[str, object]) -> tuple[int, object]:
@@ -185,6 +190,7 @@ class FakeApi:
 
     def _tell(self, run_id: str) -> str:
         """Two words about a volume, the second its last; the first time only one, where `breaks_off` says so."""
+        self._interrupt()
         going = {"test_run_id": run_id, "status": "open", "bundles": 3, "rows": 15, "rows_per_second": 30.0}
         end = {**going, "status": "ready", "bundles": 6, "rows": 30, "row_counts": {"member": 30}, "digest": "d" * 64}
         failure = {"code": "SEED_FAILED", "message": "the target refused", "details": {"table": "member"}}
@@ -192,6 +198,11 @@ class FakeApi:
         words = [("progress", going), ("failed", failed) if self.fails else ("ready", end)]
         told, self.breaks_off = words[: 1 if self.breaks_off else 2], False
         return "".join(f"event: {name}\r\ndata: {json.dumps(word)}\r\n\r\n" for name, word in told)
+
+    def _interrupt(self) -> None:
+        if self.interrupts:
+            self.interrupts -= 1
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def _reset(self, run_id: str, token: str) -> tuple[int, object]:
         if run_id not in self.live:

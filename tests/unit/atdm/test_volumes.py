@@ -7,7 +7,7 @@ import pytest
 
 from atdm import AtdmClient, volume_command
 from atdm.cli import main
-from atdm.errors import AtdmClientError, AtdmUnreachable
+from atdm.errors import AtdmClientError
 from tests.unit.atdm.fake_api import FakeApi, refusal
 
 MIX = "active_member_clean=70,claim_denial_active_member=30"
@@ -66,12 +66,15 @@ def test_a_volume_that_fails_is_an_error(api: FakeApi) -> None:
     assert len(api.exchanges) == 2
 
 
-def test_a_lost_answer_is_not_asked_for_again(api: FakeApi) -> None:
-    """A volume whose answer was lost may be under way: it is not begun a second time."""
+def test_a_lost_answer_is_asked_for_again(api: FakeApi) -> None:
+    """A volume whose answer was lost is asked for under its key again, and is not begun a second time."""
     api.to_lose = 1
-    with AtdmClient(api.url, api.token) as client, pytest.raises(AtdmUnreachable, match="may have been carried out"):
+    with AtdmClient(api.url, api.token) as client:
         client.create_volume("healthcare", {"active_member_clean": 1}, 6)
-    assert api.runs == 1
+        assert (api.runs, len({exchange.headers["idempotency-key"] for exchange in api.exchanges})) == (1, 1)
+        first = client.create_volume("healthcare", {"active_member_clean": 1}, 6, idempotency_key="mine")
+        again = client.create_volume("healthcare", {"active_member_clean": 1}, 6, idempotency_key="mine")
+    assert (first, api.runs) == (again, 2)
 
 
 def test_a_busy_server_is_waited_for_in_time(api: FakeApi) -> None:
@@ -108,6 +111,31 @@ def test_the_command_fails_as_the_volume_does(api: FakeApi, program: Program) ->
     code, out, err = program(*WORDS)
     assert (code, out) == (1, "")
     assert err.startswith("atdm: SEED_FAILED: the target refused")
+
+
+def test_an_interruption_takes_the_volume_back(api: FakeApi, program: Program) -> None:
+    """Ctrl-C resets the run that is being made, says so, and ends as interrupted programs do."""
+    api.interrupts = 1
+    code, out, err = program(*WORDS)
+    (run_id,) = api.live
+    assert (code, out, api.live[run_id]) == (130, "", "cleaned")
+    assert err.splitlines() == [
+        f"atdm: interrupted; taking {run_id} back",
+        "atdm: nothing of it stays in the target",
+    ]
+
+
+def test_an_interruption_that_takes_nothing_back(api: FakeApi, program: Program) -> None:
+    """Where the reset fails, or is interrupted as well, the line to reset with is told."""
+    api.interrupts = 2
+    code, _, err = program(*WORDS)
+    (run_id,) = api.live
+    line = f"atdm reset {run_id} --token token-{run_id}"
+    assert (code, err.splitlines()[-1]) == (130, f"atdm: the server may go on with it; then: {line}")
+    api.interrupts, api.answers = 1, {("POST", "/test-data/runs"): (503, refusal("STORE_UNAVAILABLE", "away"))}
+    code, _, err = program(*WORDS)
+    assert code == 130
+    assert "go on with it (STORE_UNAVAILABLE: away); then: atdm reset" in err
 
 
 @pytest.mark.parametrize(

@@ -316,19 +316,19 @@ async def test_a_deletion_whose_answer_is_lost_is_given_up(
 async def test_a_load_is_sent_as_frames(server: TinyServer, target: HttpTarget) -> None:
     """The batches of a load go out one after the other, under its digest and time; a refusal is a failed seed."""
 
-    async def batches() -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+    async def groups() -> AsyncIterator[list[tuple[str, pa.RecordBatch]]]:
         for key in ("a", "b"):
-            yield "plan", pa.RecordBatch.from_pylist([{"plan_id": key}])
+            yield [("plan", pa.RecordBatch.from_pylist([{"plan_id": key}]))]
 
     def load() -> Load:
-        return Load(run_id="run", sha256="0" * 64, entities={}, batches=batches())
+        return Load(run_id="run", sha256="0" * 64, entities={}, groups=groups())
 
     server.answer = lambda _: http(201, {**SEEDED, "row_counts": {"plan": 2}})
     assert (await target.load(load(), 60)).row_counts == {"plan": 2}
     (seen,) = server.seen
     assert (seen.method, seen.path) == ("PUT", f"/internal/runs/run/rows?bundle_sha={'0' * 64}&ttl_seconds=60")
-    kinds = [frame["kind"] for frame, _ in read_frames(seen.body)]
-    assert kinds == ["batch", "batch", "done"]
+    kinds = [(frame["kind"], frame.get("group")) for frame, _ in read_frames(seen.body)]
+    assert kinds == [("batch", 0), ("batch", 1), ("done", None)]
     server.answer = lambda _: http(422, {"error": {"code": "UNKNOWN_TABLE", "message": "no plan", "details": {}}})
     with pytest.raises(SeedFailed, match="no plan"):
         await target.load(load(), None)

@@ -2,6 +2,10 @@
 
 from typing import Any, TypeAlias
 
+import httpx2
+import psycopg
+
+Sql: TypeAlias = psycopg.Connection[tuple[object, ...]]
 Tables: TypeAlias = dict[str, list[dict[str, Any]]]
 
 DUMP = """
@@ -57,3 +61,20 @@ CIRCLE: Tables = {
     "parcel": [{"code": "parcel-1", "order_id": "order-1", "number": 7}],
 }
 COUNTS = {"customer": 2, "order": 1, "product": 1, "line": 1, "parcel": 1, "shelf": 1}
+
+
+async def delete(target: httpx2.AsyncClient, run_id: str) -> dict[str, Any]:
+    """Delete a run, and return the answer."""
+    answer = await target.delete(f"/internal/runs/{run_id}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def digest(target: httpx2.AsyncClient) -> dict[str, Any]:
+    """The digests of all tables."""
+    return (await target.get("/internal/digest")).json()["tables"]
+
+
+def nonzero(counts: dict[str, int]) -> dict[str, int]:
+    """The tables that have any."""
+    return {name: count for name, count in counts.items() if count}

@@ -103,11 +103,18 @@ def create_volume(
     seed: int | None = None,
     as_of: date | str | None = None,
     ttl_seconds: int | None = None,
+    idempotency_key: str | None = None,
 ) -> Call[VolumeAnswer]:
-    """Begin a volume. Not repeatable: sent twice, it is two volumes."""
+    """Begin a volume; always under an idempotency key."""
     day = as_of.isoformat() if isinstance(as_of, date) else as_of
     wishes = _given({"seed": seed, "as_of": day, "ttl_seconds": ttl_seconds})
-    return Call("POST", "/test-data/volumes", body={"domain": domain, "mix": dict(mix), "count": count, **wishes})
+    return Call(
+        "POST",
+        "/test-data/volumes",
+        body={"domain": domain, "mix": dict(mix), "count": count, **wishes},
+        headers={"Idempotency-Key": idempotency_key or uuid4().hex},
+        repeatable=True,
+    )
 
 
 def follow_volume(run_id: str) -> Call[VolumeProgress]:

@@ -19,12 +19,11 @@ from atdm import __version__
 from atdm.client import AtdmClient
 from atdm.commands import OutputFormat, Session, run_commands, target_commands
 from atdm.errors import AtdmClientError, AtdmSettingsError, AtdmUnreachable
+from atdm.exit_codes import INTERRUPTED, REFUSED, UNREACHABLE, USAGE
 from atdm.other_commands import add_commands_of_others
 from atdm.volume_command import volume
 
 __all__ = ["app", "main"]
-
-REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
 
 def _usage_line(error: CycloptsError) -> Text:

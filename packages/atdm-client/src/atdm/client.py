@@ -107,13 +107,18 @@ class AtdmClient(_Addressed):
         seed: int | None = None,
         as_of: date | str | None = None,
         ttl_seconds: int | None = None,
+        idempotency_key: str | None = None,
     ) -> VolumeAnswer:
         """Have `count` bundles written into the target as one run: of each scenario in `mix` its share, by weight.
 
-        Answered when the run is begun; `follow_volume` tells when the rows are there. Call it once: a second call is
-        a second volume. While the server is busy with another, it is asked again for as long as the timeout says.
+        Answered when the run is begun; `follow_volume` tells when the rows are there. The same `idempotency_key` and
+        arguments give the same run, seed and token again, and never a second volume. Without one, each call has a key
+        of its own, so that a lost answer can be asked for again. While the server is busy with another volume, it is
+        asked again for as long as the timeout says.
         """
-        call = calls.create_volume(domain, mix, count, seed=seed, as_of=as_of, ttl_seconds=ttl_seconds)
+        call = calls.create_volume(
+            domain, mix, count, seed=seed, as_of=as_of, ttl_seconds=ttl_seconds, idempotency_key=idempotency_key
+        )
         return self._send(call)
 
     def follow_volume(self, run_id: str) -> Iterator[VolumeProgress]:
@@ -137,6 +142,7 @@ class AtdmClient(_Addressed):
     def reset_run(self, run_id: str, token: str) -> ResetAnswer:
         """Remove the rows of one run; `token` is the cleanup token of its answer. Repeating it is harmless.
 
+        A volume that is still being made is `cancelled`: whoever follows it hears that it is rolled back.
         Where the first answer was lost on the way, the second says `already_cleaned` without counts.
         """
         return self._send(calls.reset_run(run_id, token))
@@ -261,9 +267,12 @@ class AsyncAtdmClient(_Addressed):
         seed: int | None = None,
         as_of: date | str | None = None,
         ttl_seconds: int | None = None,
+        idempotency_key: str | None = None,
     ) -> VolumeAnswer:
         """See `AtdmClient.create_volume`."""
-        call = calls.create_volume(domain, mix, count, seed=seed, as_of=as_of, ttl_seconds=ttl_seconds)
+        call = calls.create_volume(
+            domain, mix, count, seed=seed, as_of=as_of, ttl_seconds=ttl_seconds, idempotency_key=idempotency_key
+        )
         return await self._send(call)
 
     async def follow_volume(self, run_id: str) -> AsyncIterator[VolumeProgress]:

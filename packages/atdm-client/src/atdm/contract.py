@@ -115,7 +115,8 @@ class Residue(TypedDict):
 class ResetAnswer(TypedDict):
     """`status` is `cleaned`, or `already_cleaned` for a repeated reset; counts are rows per table.
 
-    `residue` is what the system under test had added, and is empty in the normal case.
+    It is `cancelled`, without counts, for a volume that was still being made. `residue` is what the system under test
+    had added, and is empty in the normal case.
     """
 
     run_id: str

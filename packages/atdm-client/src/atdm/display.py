@@ -44,7 +44,7 @@ __all__ = [
     "volume",
 ]
 
-GOOD = frozenset({"ready", "ok", "cleaned", "already_cleaned", "expired"})
+GOOD = frozenset({"ready", "ok", "cleaned", "already_cleaned", "cancelled", "expired"})
 BAD = frozenset({"rejected", "failed", "rolled_back", "changed"})
 PIPE_WIDTH = 1000
 

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from atdm import display
 from atdm.client import AtdmClient
 from atdm.contract import VolumeAnswer, VolumeProgress
-from atdm.errors import AtdmSettingsError
+from atdm.errors import AtdmClientError, AtdmSettingsError
+from atdm.exit_codes import INTERRUPTED
 
 __all__ = ["volume"]
 
@@ -40,8 +41,9 @@ def volume(
 ) -> int:
     """Make many bundles of a mixture of scenarios, validated: rows in the target, or Parquet files.
 
-    Into the target they go through the server, as one run with a cleanup token. Files need neither server nor target;
-    after an interruption the same command goes on where it stopped, and the same seed, day and run give the same bytes.
+    Into the target they go through the server, as one run with a cleanup token; Ctrl-C takes it back.
+    Files need neither server nor target; after an interruption the same command goes on where it stopped, and the same
+    seed, day and run give the same bytes.
 
     Parameters
     ----------
@@ -85,9 +87,8 @@ def volume(
         try:
             end = _followed(client, answer, output)
         except KeyboardInterrupt:
-            run_id, token = answer["test_run_id"], answer["cleanup"]["cleanup_token"]
-            print(f"atdm: the server goes on with it; then: atdm reset {run_id} --token {token}", file=sys.stderr)
-            raise
+            _take_back(client, answer)
+            return INTERRUPTED
         if output == "json":
             print(json.dumps({**answer, **end}, indent=2))
         else:
@@ -109,6 +110,19 @@ def _followed(client: AtdmClient, answer: VolumeAnswer, output: str) -> VolumePr
                 speed = f"{word.get('rows_per_second') or 0:,.0f} rows/s"
                 progress.update(task, completed=done, speed=speed)
     return word
+
+
+def _take_back(client: AtdmClient, answer: VolumeAnswer) -> None:
+    """Cancel a volume that nobody waits for any more; a second interruption leaves it to the server."""
+    run_id, token = answer["test_run_id"], answer["cleanup"]["cleanup_token"]
+    print(f"atdm: interrupted; taking {run_id} back", file=sys.stderr)
+    try:
+        client.reset_run(run_id, token)
+    except (AtdmClientError, KeyboardInterrupt) as error:
+        why = f" ({error})" if isinstance(error, AtdmClientError) else ""
+        print(f"atdm: the server may go on with it{why}; then: atdm reset {run_id} --token {token}", file=sys.stderr)
+    else:
+        print("atdm: nothing of it stays in the target", file=sys.stderr)
 
 
 def _weights(mix: str) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ import msgspec
 
 from atdm_core.audit import Clock, Trail, TrailView, run_status, utc_now, view_trail
 from atdm_core.catalog import expiry_of
+from atdm_core.claiming import claim_key
 from atdm_core.errors import (
     AtdmError,
     IdempotencyKeyReused,
@@ -54,6 +55,7 @@ from atdm_core.values import (
     SeedReceipt,
     TableDigest,
 )
+from atdm_core.volume_cancel import cancel_volume
 from atdm_core.volume_run import PULSE, ShardMaker, VolumeRuns
 
 __all__ = ["Engine"]
@@ -106,6 +108,8 @@ class Engine:
         self._report = report
         self._recovery = Recovery(self._services, report, grace=grace, monotonic=monotonic)
         self._reaper = Reaper(self._services, report)
+        self._grace = grace
+        self._volumes: VolumeRuns | None = None
         self._serving: set[str] = set()
         self._sweeping = asyncio.Lock()
 
@@ -132,8 +136,19 @@ class Engine:
         return await extend(self._services, run_id, token, ttl_seconds, invoker)
 
     async def reset(self, run_id: str, token: str, invoker: str) -> ResetOutcome:
-        """Take a run back. `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded."""
-        answer = await self.apply("reset_run", invoker, {"run_id": run_id, "cleanup_token": token})
+        """Take a run back, also a volume that is still being made.
+
+        `RunNotFound`; `TokenMismatch`: recorded, nothing deleted; a `TargetError`: recorded.
+        """
+        options = {"run_id": run_id, "cleanup_token": token}
+        try:
+            answer = await self.apply("reset_run", invoker, options)
+        except RunNotFound:
+            if await cancel_volume(self._services, self._recovery, run_id, token, invoker):
+                if self._volumes is not None:
+                    await self._volumes.stop(run_id)
+                return ResetOutcome(run_id=run_id, status="cancelled")
+            answer = await self.apply("reset_run", invoker, options)  # it may have been decided in between
         return msgspec.convert(answer, ResetOutcome)
 
     async def apply(self, strategy: str, invoker: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -142,17 +157,19 @@ class Engine:
             self._strategies[strategy] = self.registry.strategy(strategy, self._services)
         return await self._strategies[strategy].apply(Order(invoker=invoker, options=options))
 
-    def volumes(self, make: ShardMaker, *, pulse: float = PULSE) -> VolumeRuns:
-        """The volumes of this process. `make` makes their rows; `pulse`: see `VolumeRuns`."""
-        return VolumeRuns(
+    def volumes(self, make: ShardMaker, *, pulse: float | None = None) -> VolumeRuns:
+        """The volumes of this process, to be asked for once. `make` makes their rows; `pulse`: see `VolumeRuns`."""
+        self._volumes = VolumeRuns(
             registry=self.registry,
             services=self._services,
+            claims=self._claims,
             recovery=self._recovery,
             server_key=self._server_key,
             make=make,
             report=self._report,
-            pulse=pulse,
+            pulse=min(PULSE, self._grace / 4) if pulse is None else pulse,
         )
+        return self._volumes
 
     async def baselines(self) -> Sequence[Manifest]:
         """All baselines, newest first."""
@@ -234,13 +251,11 @@ class Engine:
         if run.caller.idempotency_key is None:
             await noted
             return None
-        claim = run.claim(run.caller.idempotency_key)
-        holder, _ = await _both(self._claims.claim(claim), noted)
-        if holder.request_sha256 != claim.request_sha256:
+        try:
+            holder, _ = await _both(claim_key(self._claims, run, run.caller.idempotency_key), noted)
+        except IdempotencyKeyReused:
             await self._log.note(run.mark("close", "superseded"))
-            raise IdempotencyKeyReused(
-                "this Idempotency-Key was sent with another request body; use a new key", run_id=holder.run_id
-            )
+            raise
         return holder
 
     async def _served(self, run: Run, bundle: Bundle) -> Outcome:

@@ -11,6 +11,7 @@
     │   ├── ValidatorRejected
     │   ├── IdempotencyKeyReused
     │   ├── RequestInProgress
+    │   ├── TooManyRequests
     │   └── LlmModeNotEnabled
     ├── RunError                    the run that was named cannot be served
     │   ├── RunNotFound
@@ -78,6 +79,7 @@ __all__ = [
     "TargetError",
     "TargetUnreachable",
     "TokenMismatch",
+    "TooManyRequests",
     "TrailBroken",
     "TrailConflict",
     "UnknownConstraint",
@@ -155,6 +157,12 @@ class RequestInProgress(RequestError):
     """Another request with this idempotency key has not finished."""
 
     code = "REQUEST_IN_PROGRESS"
+
+
+class TooManyRequests(RequestError):
+    """The server is asked for more than it can do; the header `Retry-After` says when to come again."""
+
+    code = "TOO_MANY_REQUESTS"
 
 
 class LlmModeNotEnabled(RequestError):

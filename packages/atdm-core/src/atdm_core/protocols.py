@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -85,14 +85,15 @@ class Validator(Protocol):
 class Load(Struct, frozen=True, kw_only=True):
     """The rows of a run that are too many to be held at once; `sha256` (hex) tells which rows they are.
 
-    `batches` gives (table, rows), parents before the rows that refer to them, and can be read once. `entities` has
-    each table's.
+    `groups` gives the rows group by group, and can be read once: each the (table, rows) of some bundles, parents before
+    the rows that refer to them, to be read before the next. No row refers to one of another group. `entities` has each
+    table's.
     """
 
     run_id: str
     sha256: str
     entities: Mapping[str, Entity]
-    batches: AsyncIterator[tuple[str, pa.RecordBatch]]
+    groups: AsyncIterator[Iterable[tuple[str, pa.RecordBatch]]]
 
 
 class Target(Protocol):
@@ -108,7 +109,7 @@ class Target(Protocol):
     async def load(self, load: Load, ttl_seconds: int | None) -> SeedReceipt:
         """Write all rows in one transaction, as `seed` writes a bundle; its time counts from the end of the load.
 
-        It takes as long as there are rows. Whoever stops reading `batches` has written nothing.
+        It takes as long as there are rows. Whoever stops reading `groups` has written nothing.
         """
         ...
 

@@ -27,7 +27,7 @@ from atdm_core.strategy_trail import CARRYING_OUT, ENDED, end_strategy
 from atdm_core.taken_back import record_taken_back
 from atdm_core.values import CatalogRow, Deletion
 
-__all__ = ["GRACE", "RECOVERER", "Recovery"]
+__all__ = ["GRACE", "PATIENCE", "RECOVERER", "Recovery"]
 
 GRACE: Final = 45.0  # seconds that a run may stand open; longer than any request takes
 PATIENCE: Final = 2.0  # seconds that a failed request waits for its own undoing before it answers
@@ -122,6 +122,14 @@ class Recovery:
         await side_by_side(lambda work: self._attempt(work.mark.run_id, self._settle(work)), left)
         await self._retire()
         await self._reconcile()
+
+    async def draft(self, run_id: str) -> Trail | None:
+        """The trail so far of a run that some process began to seed and nobody has ended; None: there is none."""
+        news = await self._services.log.marks(self._seen)
+        known = [work.mark for work in self._unsettled.get(run_id, ()) if _is_seeding(work)]
+        new = [mark for _, mark in news.marks if (mark.run_id, mark.kind, mark.state) == (run_id, "open", "seeding")]
+        mark = next(iter([*known, *new]), None)
+        return mark and Trail.resumed(run_id, mark.bodies, self._services.clock)
 
     async def close(self) -> int:
         """Give up what is still to be undone (the process log has it as open); how many events were never stored."""

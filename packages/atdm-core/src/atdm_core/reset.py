@@ -13,10 +13,12 @@ from atdm_core.protocols import Order, Services
 from atdm_core.run_events import append_events
 from atdm_core.values import CatalogRow, Deletion, ResetOutcome, Residue
 
-__all__ = ["GONE", "ResetRun", "authorize", "finish_reset", "residue_of", "start_reset"]
+__all__ = ["CANCELLED", "GONE", "ResetRun", "authorize", "finish_reset", "require_token", "residue_of", "start_reset"]
 
 GONE = frozenset({"cleaned", "expired"})
 """The states of a run whose rows have been taken back."""
+CANCELLED = "CANCELLED"
+"""The code of the failure of a run that was taken back before its rows were there."""
 
 
 class ResetRun:
@@ -30,7 +32,8 @@ class ResetRun:
         run_id = check_id(order.options["run_id"])
         token, known = order.options["cleanup_token"], self._services.recent.take(run_id)
         trail = await authorize(self._services, run_id, token, order.invoker, action="reset", known=known)
-        deletion = await _wipe(self._services, trail, order.invoker)
+        # A cancelled run has no rows, and its target may still be giving up the transaction that would have made them.
+        deletion = None if _is_cancelled(trail) else await _wipe(self._services, trail, order.invoker)
         if deletion is None:
             return msgspec.to_builtins(ResetOutcome(run_id=run_id, status="already_cleaned"))
         outcome = ResetOutcome(
@@ -55,13 +58,24 @@ async def authorize(
     row, trail = known or await asyncio.gather(services.catalog.find(run_id), services.log.read(run_id))
     if row is None or trail is None:
         raise RunNotFound(f"no run {run_id!r}; GET /catalog/runs lists the runs", run_id=run_id)
-    if not same_token(token, row.token_sha256):
-        await append_events(services.log, run_id, lambda trail: _reject(trail, invoker, action), trail)
-        await services.log.note(Mark(kind="denied", run_id=run_id, at=services.clock(), invoker=invoker, state=action))
-        raise TokenMismatch(
-            "this cleanup token does not belong to this run; use the one its answer carried", run_id=run_id
-        )
+    await require_token(services, row, trail, token, invoker, action=action)
     return trail
+
+
+async def require_token(
+    services: Services, row: CatalogRow, trail: Trail | None, token: str, invoker: str, *, action: str
+) -> None:
+    """Raise `TokenMismatch` unless the token is the run's, and record that.
+
+    A run that is still open has no trail yet: of it the process log alone can tell.
+    """
+    if same_token(token, row.token_sha256):
+        return
+    run_id = row.test_run_id
+    if trail is not None:
+        await append_events(services.log, run_id, lambda trail: _reject(trail, invoker, action), trail)
+    await services.log.note(Mark(kind="denied", run_id=run_id, at=services.clock(), invoker=invoker, state=action))
+    raise TokenMismatch("this cleanup token does not belong to this run; use the one its answer carried", run_id=run_id)
 
 
 async def start_reset(services: Services, trail: Trail, invoker: str) -> Trail | None:
@@ -126,6 +140,11 @@ def residue_of(trail: Trail, deletion: Deletion) -> Sequence[Residue]:
         if not any((table, value) in seeded for value in key.values())
     ]
     return [*deletion.residue, *created]
+
+
+def _is_cancelled(trail: Trail) -> bool:
+    failed = next((event for event in trail.events if event.action == "seed_failed"), None)
+    return failed is not None and failed.outputs["error"]["code"] == CANCELLED
 
 
 def _reject(trail: Trail, invoker: str, action: str) -> bool:

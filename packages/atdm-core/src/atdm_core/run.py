@@ -27,7 +27,7 @@ from atdm_core.values import (
     SeedReceipt,
 )
 
-__all__ = ["Run", "keys_made", "put_keys"]
+__all__ = ["Run", "cause_of", "keys_made", "put_keys"]
 
 
 class Run:
@@ -99,19 +99,15 @@ class Run:
             outputs["keys"] = dict(receipt.keys)
         self._record("seed_completed", outputs=outputs)
 
-    def failed(self, error: BaseException) -> None:
-        """Something failed after the run was opened: where it is not decided yet, the failure is recorded."""
+    def failed(self, error: BaseException, cause: Mapping[str, Any] | None = None) -> None:
+        """Something failed after the run was opened: where it is not decided yet, the failure is recorded.
+
+        `cause`: what to record, where the error itself says less.
+        """
         if self.trail.is_decided:
             return
         self.trail.withdraw("fixtures_emitted")
-        if isinstance(error, AtdmError):
-            cause = {"code": error.code, "message": error.message, "details": dict(error.details)}
-        else:
-            cause = {
-                "code": "INTERNAL_ERROR",
-                "message": f"{type(error).__name__} while the run was being served",
-            }
-        self._record("seed_failed", status="rolled_back", outputs={"error": cause})
+        self._record("seed_failed", status="rolled_back", outputs={"error": cause or cause_of(error)})
 
     def recorded(self, outcome: Outcome) -> None:
         """The fixtures are written, and the catalog row goes out with the trail."""
@@ -180,6 +176,13 @@ class Run:
 
     def _record(self, action: str, **event: Any) -> None:
         self.trail.record(action, invoker=self.caller.invoker, **event)
+
+
+def cause_of(error: BaseException) -> Mapping[str, Any]:
+    """What a trail says of an error that ended a run."""
+    if isinstance(error, AtdmError):
+        return {"code": error.code, "message": error.message, "details": dict(error.details)}
+    return {"code": "INTERNAL_ERROR", "message": f"{type(error).__name__} while the run was being served"}
 
 
 def put_keys(value: Any, keys: Mapping[str, Any]) -> Any:

@@ -287,10 +287,10 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class ResetOutcome(Struct, frozen=True, kw_only=True):
-    """The answer to a reset."""
+    """The answer to a reset. `cancelled`: the run was a volume still being made, and never gets its rows."""
 
     run_id: str
-    status: Literal["cleaned", "already_cleaned"]
+    status: Literal["cleaned", "already_cleaned", "cancelled"]
     deleted_counts: Mapping[str, int] | msgspec.UnsetType = msgspec.UNSET
     residue: Sequence[Residue] | msgspec.UnsetType = msgspec.UNSET
 

@@ -56,6 +56,7 @@ class VolumeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class VolumeAccepted(Struct, frozen=True, kw_only=True):
     """The answer to a request for a volume, when it is open. The cleanup token is told here and nowhere else.
 
+    Asked again under the same idempotency key, the answer is the same, but for its status: what the run is by now.
     `events` is where to follow it. `cleanup.expires_at` is not known before the rows are there.
     """
 

@@ -12,7 +12,6 @@ __all__ = [
     "RouteNotFound",
     "ScopeRequired",
     "SettingsInvalid",
-    "TooManyRequests",
     "UnsupportedMediaType",
 ]
 
@@ -27,12 +26,6 @@ class ScopeRequired(AtdmError):
     """The token is known, and may not do this."""
 
     code = "SCOPE_REQUIRED"
-
-
-class TooManyRequests(AtdmError):
-    """The server is asked for more than it can do; the header `Retry-After` says when to come again."""
-
-    code = "TOO_MANY_REQUESTS"
 
 
 class DeadlineExceeded(AtdmError):

@@ -58,7 +58,7 @@ class HttpTarget:
             response = await self._http.put(
                 f"/internal/runs/{load.run_id}/rows",
                 params=params,
-                content=write_run(load.batches),
+                content=write_run(load.groups),
                 headers={"content-type": "application/vnd.atdm.tables"},
                 timeout=httpx2.Timeout(_LOAD_PATIENCE, connect=self._timeout),
             )

@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from atdm_server.errors import DeadlineExceeded, TooManyRequests
+from atdm_core.errors import TooManyRequests
+from atdm_server.errors import DeadlineExceeded
 from atdm_server.responses import ErrorBody, ErrorContent, status_of
 
 __all__ = ["LoadLimit"]

@@ -19,7 +19,6 @@ from atdm_server.errors import (
     NotReady,
     RouteNotFound,
     ScopeRequired,
-    TooManyRequests,
     UnsupportedMediaType,
 )
 from atdm_server.request_log import RUN_ID
@@ -53,7 +52,7 @@ STATUS_OF: Final[Mapping[type[AtdmError], int]] = {
     errors.ValidatorRejected: 422,
     errors.IdempotencyKeyReused: 422,
     ConfirmRequired: 428,
-    TooManyRequests: 429,
+    errors.TooManyRequests: 429,
     errors.LlmModeNotEnabled: 501,
     errors.TargetError: 502,
     errors.StoreUnavailable: 503,

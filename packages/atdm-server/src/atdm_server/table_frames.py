@@ -8,7 +8,7 @@ header    {"kind": "start" | "table" | "batch" | "end" | "done", …}
 payload   of a batch: one Arrow IPC stream with one record batch; empty otherwise
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -101,13 +101,16 @@ async def write_frames(export: Export) -> AsyncIterator[bytes]:
     yield _frame("done", row_counts=counts)
 
 
-async def write_run(batches: AsyncIterator[tuple[str, pa.RecordBatch]]) -> AsyncIterator[bytes]:
-    """The chunks that carry the rows of a run."""
+async def write_run(groups: AsyncIterator[Iterable[tuple[str, pa.RecordBatch]]]) -> AsyncIterator[bytes]:
+    """The chunks that carry the rows of a run; each frame tells its group."""
     counts: dict[str, int] = {}
-    async for table, batch in batches:
-        counts[table] = counts.get(table, 0) + batch.num_rows
-        for piece in _batch(table, batch):
-            yield piece
+    number = 0
+    async for group in groups:
+        for table, batch in group:
+            counts[table] = counts.get(table, 0) + batch.num_rows
+            for piece in _batch(table, batch, group=number):
+                yield piece
+        number += 1
     yield _frame("done", row_counts=counts)
 
 
@@ -140,9 +143,9 @@ async def _read_frame(stream: _Bytes) -> tuple[dict[str, Any], bytearray]:
     return header, await stream.take_sized(8, LARGEST_PAYLOAD)
 
 
-def _batch(table: str, batch: pa.RecordBatch) -> Iterator[bytes]:
+def _batch(table: str, batch: pa.RecordBatch, **more: int) -> Iterator[bytes]:
     payload = memoryview(_encode(batch))
-    yield _frame("batch", len(payload), table=table, rows=batch.num_rows)
+    yield _frame("batch", len(payload), table=table, rows=batch.num_rows, **more)
     for start in range(0, len(payload), _PIECE):
         yield payload[start : start + _PIECE].tobytes()
 

@@ -38,10 +38,11 @@ class TableStart(msgspec.Struct, frozen=True, tag_field="kind", tag="table"):
 
 
 class Batch(msgspec.Struct, frozen=True, tag_field="kind", tag="batch"):
-    """Rows of a table; the payload holds them."""
+    """Rows of a table; the payload holds them. In a run they may be of a group of rows that refer to one another."""
 
     table: str
     rows: RowCount
+    group: int = 0
 
 
 class TableEnd(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
@@ -87,8 +88,8 @@ def read_batches(chunks: Iterable[bytes], schema: Schema) -> Generator[tuple[str
     return _read_tables(stream, _read_start(stream, schema))
 
 
-def read_run(chunks: Iterable[bytes]) -> Generator[tuple[str, pa.RecordBatch]]:
-    """The batches of one run's rows as they come: batches and a `done`, tables in any order and as often as wanted.
+def read_run(chunks: Iterable[bytes]) -> Generator[tuple[int, str, pa.RecordBatch]]:
+    """The batches of one run's rows as they come, each with its group and table, in any order and as often as wanted.
 
     Raises `InvalidRequest` where the stream is broken.
     """
@@ -96,9 +97,9 @@ def read_run(chunks: Iterable[bytes]) -> Generator[tuple[str, pa.RecordBatch]]:
     while True:
         header, payload = stream.read_frame()
         match header:
-            case Batch(table, rows):
+            case Batch(table, rows, group):
                 counts[table] = counts.get(table, 0) + rows
-                yield table, _read_batch(payload, table, rows)
+                yield group, table, _read_batch(payload, table, rows)
             case Done(row_counts) if row_counts == counts and stream.is_at_end():
                 return
             case _:

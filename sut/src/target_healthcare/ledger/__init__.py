@@ -13,6 +13,7 @@ from target_healthcare.ledger.runs import (
     BURY_ALL,
     CHECK_DEFERRED,
     ENTER_TAKER,
+    FIND_KEY_MAKER,
     FORGET_ALL,
     LEDGER_KEY,
     LOCK_ALONE,
@@ -32,11 +33,13 @@ from target_healthcare.ledger.runs import (
     SeedAnswer,
     taken_before,
 )
+from target_healthcare.ledger.symbols import KeyColumn, Symbols
 
 __all__ = [
     "BURY_ALL",
     "CHECK_DEFERRED",
     "ENTER_TAKER",
+    "FIND_KEY_MAKER",
     "FORGET_ALL",
     "LEDGER_KEY",
     "LOCK_ALONE",
@@ -50,6 +53,7 @@ __all__ = [
     "DeleteAnswer",
     "ExtendAnswer",
     "ExtendRequest",
+    "KeyColumn",
     "Ledger",
     "RunDescription",
     "RunId",
@@ -58,6 +62,7 @@ __all__ = [
     "RunSummary",
     "SeedAnswer",
     "SeedRequest",
+    "Symbols",
     "TableRows",
     "read_rows",
     "read_seed",

@@ -48,6 +48,8 @@ RECORD_SEED: Final = _QUERIES["record_seed"]
 """Enter a run. Parameters: its id, the digest of its bundle, its time in seconds or null, made keys (JSON) or null."""
 SET_EXPIRY: Final = _QUERIES["extend"]
 """Let a run live from now; when that is over. Parameters: its id, seconds."""
+FIND_KEY_MAKER: Final = _QUERIES["find_key_maker"]
+"""The expression that makes a key. Parameters: table, column."""
 CHECK_DEFERRED: Final = _QUERIES["check_deferred"]
 """Check deferred constraints now."""
 LEDGER_KEY: Final = "atdm_run_key"
@@ -298,7 +300,7 @@ class Ledger:
         if not symbols:
             return {}
         async with self.pool.connection() as connection:
-            return await make_keys(connection, _QUERIES["find_key_maker"], symbols)
+            return await make_keys(connection, FIND_KEY_MAKER, symbols)
 
     def _inserts(self, run_id: str, bundle: list[TableRows], made: MadeKeys) -> Iterator[tuple[bytes, list[str | int]]]:
         """The statements that write a bundle: one for each table, but one for all where tables refer in a circle."""

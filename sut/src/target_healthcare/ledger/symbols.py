@@ -52,13 +52,17 @@ class Symbols:
     def __bool__(self) -> bool:
         return bool(self._columns)
 
+    def places_in(self, table_name: str) -> Mapping[str, KeyColumn]:
+        """The columns of a table in which symbols may stand, and where each is made."""
+        return self._columns.get(table_name, {})
+
     def find(self, bundle: Iterable[TableRows]) -> dict[KeyColumn, list[str]]:
         """The symbols that rows of a bundle are named by, each once. Raises `InvalidRequest` for one in two tables."""
         found: dict[KeyColumn, dict[str, None]] = {}
         for part in bundle:
             for column, place in self._columns.get(part.table, {}).items():
                 if place == (part.table, column) and column in part.columns:
-                    uuids = self._holds_uuids(place)
+                    uuids = self.holds_uuids(place)
                     symbols = (_symbol(row[column], uuids=uuids) for row in _rows_decoder.decode(part.rows))
                     if named := dict.fromkeys(symbol for symbol in symbols if symbol is not None):
                         found[place] = named
@@ -82,7 +86,7 @@ class Symbols:
         for column, place in self._columns[part.table].items():
             if column not in part.columns:
                 continue
-            uuids, keys = self._holds_uuids(place), made.get(place, {})
+            uuids, keys = self.holds_uuids(place), made.get(place, {})
             for index, row in enumerate(rows):
                 symbol = _symbol(row[column], uuids=uuids)
                 if symbol is None:
@@ -110,7 +114,8 @@ class Symbols:
         is_made = table.takes_runs and column in table.primary_key and _can_be_made(table, column)
         return KeyColumn(table.name, column) if is_made else None
 
-    def _holds_uuids(self, place: KeyColumn) -> bool:
+    def holds_uuids(self, place: KeyColumn) -> bool:
+        """Whether the keys are UUIDs; else they are integers."""
         return _type_of(self._schema.by_name[place.table], place.column) == "uuid"
 
 

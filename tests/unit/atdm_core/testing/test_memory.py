@@ -52,8 +52,6 @@ class TestMemoryTarget(TargetContract):
 class TestNumberedMemoryTarget(TestMemoryTarget):
     """It keeps it too where it makes the keys itself."""
 
-    takes_loads = False
-
     def open_target(self) -> Target:
         """One whose customers and orders have numbers."""
         self.now = datetime(2026, 7, 4, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -12,9 +12,12 @@ from atdm_core.errors import TrailBroken
 from atdm_core.ids import new_id
 from atdm_core.values import Event
 
-__all__ = ["Clock", "Entry", "Mark", "Part", "Trail", "chain_hash", "genesis", "utc_now"]
+__all__ = ["CANCEL", "Clock", "Entry", "Mark", "Part", "Trail", "chain_hash", "genesis", "utc_now"]
 
 Clock: TypeAlias = Callable[[], datetime]
+
+CANCEL: Final = "cancel"
+"""What was denied where an open run was to be taken back with another's token: it has no trail yet to tell of it."""
 
 
 def utc_now() -> datetime:
@@ -58,7 +61,8 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A row of the process log.
 
     `open`: the run is about to touch the target, and `state` says what for (`seeding`, `resetting`, `expiring`).
-    `close`: it is settled, and `state` is what it is now. `denied`: something was asked for and refused.
+    `close`: it is settled, and `state` is what it is now. `denied`: something was asked for and refused; the trail says
+    so too, unless `state` is `CANCEL`.
     An `open` of `seeding` carries the bodies of the trail so far, so that another process can carry it on.
     """
 

@@ -71,15 +71,15 @@ class MemoryTarget:
 
     async def load(self, load: Load, ttl_seconds: int | None) -> SeedReceipt:
         """See `Target.load`."""
-        if numbered := sorted(self.numbered & load.entities.keys()):
-            raise SeedFailed(f"rows of {numbered[0]} get their keys here, and cannot be loaded", run_id=load.run_id)
         records: Records = {}
-        async for name, batch in load.batches:
-            records.setdefault(name, []).extend(batch.to_pylist())
+        async for group in load.groups:
+            for name, batch in group:
+                records.setdefault(name, []).extend(batch.to_pylist())
         run = self._seeded_before(load.run_id, load.sha256)
         if run is None:
             self._check(load.run_id, load.entities, records)
-            entry = _Run("seeded", load.sha256, {}, self._until(ttl_seconds))
+            keys = self._make_keys(load.entities, records)
+            entry = _Run("seeded", load.sha256, keys, self._until(ttl_seconds))
             run = self._write(load.run_id, load.entities, records, entry)
         counts = {name: len(rows) for name, rows in records.items()}
         return SeedReceipt(row_counts=counts, expires_at=run.expires_at)

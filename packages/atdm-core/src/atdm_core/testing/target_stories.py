@@ -48,13 +48,12 @@ class LargeRun:
     def load(self, *, breaks_off: bool = False) -> Load:
         """Its rows, to be read once; `breaks_off`: up to the last, where whoever makes them fails."""
         digest = sha256(msgspec.json.encode(self.volume, order="deterministic")).hexdigest()
-        batches = self._batches(breaks_off=breaks_off)
-        return Load(run_id=self.volume.run_id, sha256=digest, entities=self.pack.entities, batches=batches)
+        groups = self._groups(breaks_off=breaks_off)
+        return Load(run_id=self.volume.run_id, sha256=digest, entities=self.pack.entities, groups=groups)
 
-    async def _batches(self, *, breaks_off: bool) -> AsyncIterator[tuple[str, pa.RecordBatch]]:
+    async def _groups(self, *, breaks_off: bool) -> AsyncIterator[Iterable[tuple[str, pa.RecordBatch]]]:
         for shard in self.shards:
-            for batch in shard.batches():
-                yield batch
+            yield shard.batches()
         if breaks_off:
             raise BrokenOffError
 
@@ -78,7 +77,7 @@ class TargetStories:
     """
 
     takes_loads: ClassVar[bool] = True
-    """False where a table has no run column or the target makes the keys: such runs are only seeded, not loaded."""
+    """False where the target only takes runs that are seeded, and refuses those that are loaded."""
 
     def open_target(self) -> Target:
         """A client of the target that is tested; made once for each test, used in one event loop."""

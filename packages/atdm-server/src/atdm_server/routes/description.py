@@ -23,7 +23,6 @@ from atdm_server.errors import (
     BodyTooLarge,
     DeadlineExceeded,
     ScopeRequired,
-    TooManyRequests,
     UnsupportedMediaType,
 )
 from atdm_server.responses import ErrorBody, status_of
@@ -195,7 +194,7 @@ def _refusals(told: Json, handler: HTTPRouteHandler) -> list[type[AtdmError]]:
     """What the route may answer beside its success, by status."""
     found: set[type[AtdmError]] = set(handler.opt.get("refusals", ()))
     if told.get("security"):
-        found |= {AuthRequired, ScopeRequired, TooManyRequests}
+        found |= {AuthRequired, ScopeRequired, errors.TooManyRequests}
     if "body" in handler.opt:
         found |= {BodyTooLarge, UnsupportedMediaType}
     if "body" in handler.opt or told.get("parameters"):

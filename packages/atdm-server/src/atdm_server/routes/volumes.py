@@ -15,11 +15,10 @@ from atdm_core import Caller, errors
 from atdm_core.volume_request import VolumeAccepted, VolumeProgress, VolumeRequest
 from atdm_core.volume_run import VolumeRuns
 from atdm_server.authorization import PRINCIPAL
-from atdm_server.errors import TooManyRequests
 from atdm_server.request_log import RUN_ID
 from atdm_server.responses import AnyRequest
 from atdm_server.routes.bodies import read_body
-from atdm_server.routes.headers import Invoker, RunId
+from atdm_server.routes.headers import IdempotencyKey, Invoker, RunId
 
 __all__ = ["volume_reads", "volume_routes"]
 
@@ -34,19 +33,24 @@ _AGAIN_MILLISECONDS: Final = 100
     status_code=202,
     body=VolumeRequest,
     has_deadline=True,
-    refusals=(errors.DomainNotFound, errors.ScenarioNotFound, errors.StoreUnavailable),
+    refusals=(
+        errors.DomainNotFound,
+        errors.ScenarioNotFound,
+        errors.IdempotencyKeyReused,
+        errors.StoreUnavailable,
+    ),
 )
 async def create_volume(
     body: RawBody,
     volumes: NamedDependency[VolumeRuns],
     request: AnyRequest,
     invoker: Invoker = "unknown",
+    idempotency_key: IdempotencyKey = None,
 ) -> VolumeAccepted:
     """Ask for a mixture of scenarios, many times over, written in one transaction. Answered when the run is open."""
     data = read_body(body, VolumeRequest)
-    if volumes.is_busy:
-        raise TooManyRequests("this server is making a volume; send the request again when it is there")
-    accepted = await volumes.begin(data, Caller(invoker, request.scope["state"][PRINCIPAL]))
+    caller = Caller(invoker, request.scope["state"][PRINCIPAL], idempotency_key)
+    accepted = await volumes.begin(data, caller)
     request.scope["state"][RUN_ID] = accepted.test_run_id
     return accepted
 

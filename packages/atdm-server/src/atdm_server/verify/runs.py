@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
-from atdm_core.audit import Trail
+from atdm_core.audit import CANCEL, Trail
 from atdm_core.catalog import catalog_row
 from atdm_core.draw import Seed
 from atdm_core.errors import TrailBroken
@@ -76,8 +76,9 @@ def _decided(trail: CheckedTrail) -> str | None:
 def _check_presence(trail: CheckedTrail, objects: RunObjects, row: CatalogRow | None, facts: Sequence[Fact]) -> None:
     """What must be there, since something else says that it was written."""
     opened = _marks(facts, "open")
-    # A request whose key belonged to another run already leaves two marks and nothing else.
-    settled = [fact for fact in _marks(facts, "close", "denied") if fact.state != "superseded"]
+    # A request whose key belonged to another run already leaves two marks and nothing else; and with another's token an
+    # open run may have been asked for.
+    settled = [fact for fact in _marks(facts, "close", "denied") if fact.state not in ("superseded", CANCEL)]
     if objects.view is None and settled and not objects.parts:
         told = f"{settled[0].key} says that this run was decided; restore the object"
         trail.complain("missing", objects.view_key, told)
@@ -107,7 +108,7 @@ def _check_marks(trail: CheckedTrail, key: str, facts: Sequence[Fact]) -> None:
         if fact.head and fact.head not in hashes:
             told = f"the trail does not pass through {fact.head}, where {fact.key} left it: edited, or cut off"
             trail.complain("contradiction", key, told)
-    refused = Counter(fact.state for fact in _marks(facts, "denied") if not fact.head)
+    refused = Counter(fact.state for fact in _marks(facts, "denied") if not fact.head and fact.state != CANCEL)
     recorded = Counter(entry.event.action for entry in trail.entries)
     for state, times in refused.items():
         if recorded[f"{state}_rejected"] < times:

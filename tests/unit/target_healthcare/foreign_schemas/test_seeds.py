@@ -1,44 +1,12 @@
 """A schema of other people, as pg_dump writes it, behind the target: nothing in it knows of runs."""
 
-from collections.abc import AsyncGenerator, Generator
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx2
-import psycopg
 import pytest
 
-from target_healthcare.__main__ import prepare_database
 from tests.unit.target_healthcare.bundles import SHA
-from tests.unit.target_healthcare.conftest import running_target, settings_for
-from tests.unit.target_healthcare.foreign import CIRCLE, COUNTS, DUMP, OWN_ROWS, Tables
-
-Sql: TypeAlias = psycopg.Connection[tuple[object, ...]]
-
-
-@pytest.fixture
-def dsn(empty_database: str, tmp_path: Path) -> str:
-    """A database with the schema and rows of its own."""
-    (tmp_path / "0001_dump.sql").write_text(DUMP)
-    prepare_database(settings_for(empty_database, TARGET_MIGRATIONS=str(tmp_path)))
-    with psycopg.connect(empty_database) as connection:
-        connection.execute(OWN_ROWS)
-    return empty_database
-
-
-@pytest.fixture
-async def target(dsn: str, tmp_path: Path) -> AsyncGenerator[httpx2.AsyncClient]:
-    """A client of the target in front of it."""
-    settings = settings_for(dsn, TARGET_MIGRATIONS=str(tmp_path), TARGET_POOL_SIZE="2")
-    async with running_target(settings) as client:
-        yield client
-
-
-@pytest.fixture
-def sql(dsn: str) -> Generator[Sql]:
-    """The application that the database belongs to."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        yield connection
+from tests.unit.target_healthcare.foreign import CIRCLE, COUNTS, Sql, Tables, delete, digest, nonzero
 
 
 async def seed(target: httpx2.AsyncClient, run_id: str, tables: Tables, status: int = 201) -> dict[str, Any]:
@@ -46,23 +14,6 @@ async def seed(target: httpx2.AsyncClient, run_id: str, tables: Tables, status: 
     answer = await target.put(f"/internal/runs/{run_id}", json={"bundle_sha": SHA, "tables": tables})
     assert answer.status_code == status, answer.text
     return answer.json()
-
-
-async def delete(target: httpx2.AsyncClient, run_id: str) -> dict[str, Any]:
-    """Delete a run, and return the answer."""
-    answer = await target.delete(f"/internal/runs/{run_id}")
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def digest(target: httpx2.AsyncClient) -> dict[str, Any]:
-    """The digests of all tables."""
-    return (await target.get("/internal/digest")).json()["tables"]
-
-
-def nonzero(counts: dict[str, int]) -> dict[str, int]:
-    """The tables that have any."""
-    return {name: count for name, count in counts.items() if count}
 
 
 async def test_the_database_makes_the_keys(target: httpx2.AsyncClient, sql: Sql) -> None:
