@@ -49,8 +49,8 @@ class Town:
 class House:
     """An engine of the shop, as a process of its own has it."""
 
-    def __init__(self, folder: Path, beside: "House | None" = None) -> None:
-        """`beside`: the house of another process on the same target and store."""
+    def __init__(self, folder: Path, beside: "House | None" = None, *, grace: float = GRACE) -> None:
+        """`beside`: the house of another process on the same target and store. `grace`: see `Engine`."""
         self.out = beside.out if beside else Town()
         self.weather = Weather()
         self.fixture_folder = folder
@@ -78,12 +78,13 @@ class House:
             server_key=b"a key of this town",
             clock=self.out.now,
             monotonic=self.monotonic,
+            grace=grace,
             report=self.report,
         )
 
-    def neighbour(self) -> "House":
+    def neighbour(self, *, grace: float = GRACE) -> "House":
         """Another process on the same target and store."""
-        return House(self.fixture_folder, self)
+        return House(self.fixture_folder, self, grace=grace)
 
     async def ask(self, key: str | None = None, *, scenario: str = "one_order", **request: object) -> Outcome:
         """Ask for data as Ann, with or without an idempotency key."""

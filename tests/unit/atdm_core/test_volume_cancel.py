@@ -1,6 +1,8 @@
 """Volumes that are taken back while they are being made, on memory fakes."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
@@ -39,11 +41,19 @@ class Open:
 
 
 @pytest.fixture
+async def house(tmp_path: Path) -> AsyncGenerator[House]:
+    """A process that looks often whether its run is decided."""
+    house = House(tmp_path / "fixtures", grace=0.004)
+    yield house
+    await house.engine.close()
+
+
+@pytest.fixture
 async def volume(house: House) -> Open:
     """One that has come as far as its first shard."""
     maker = Maker()
     maker.go.clear()
-    volumes = house.engine.volumes(maker, pulse=0.001)
+    volumes = house.engine.volumes(maker)
     accepted = await volumes.begin(asked(), ANN)
     await asyncio.wait_for(maker.made.wait(), 10)
     return Open(house, volumes, maker, accepted.test_run_id, accepted.cleanup.cleanup_token)

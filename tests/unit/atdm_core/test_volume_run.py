@@ -157,7 +157,7 @@ async def test_a_server_that_stops_undoes_its_volume(house: House, maker: Maker)
 async def test_an_open_volume_says_that_it_is(house: House, maker: Maker) -> None:
     """While it is being made its open mark is noted again and again, and once it is there no more."""
     maker.go.clear()
-    volumes = house.engine.volumes(maker, pulse=0.001)
+    volumes = house.neighbour(grace=0.004).engine.volumes(maker)
     accepted = await volumes.begin(asked(), ANN)
     async with asyncio.timeout(10):
         while len(house.out.log.noted) < 4:  # noqa: ASYNC110 - the pulse is what is waited for
@@ -173,7 +173,7 @@ async def test_an_open_volume_says_that_it_is(house: House, maker: Maker) -> Non
 async def test_nobody_takes_a_living_volume_for_dead(house: House, maker: Maker) -> None:
     """A volume that takes far longer than a run may stand open is left alone as long as its process says it lives."""
     maker.go.clear()
-    volumes = house.engine.volumes(maker, pulse=0.001)
+    volumes = house.neighbour(grace=0.004).engine.volumes(maker)
     accepted = await volumes.begin(asked(), ANN)
     other = house.neighbour()
     for _ in range(5):

@@ -7,7 +7,6 @@ import pytest
 from atdm_core import Outcome
 from atdm_core.errors import ResetFailed, StoreUnavailable, TargetUnreachable
 from atdm_core.recovery import GRACE, RECOVERER
-from atdm_core.strategy_trail import PULSE
 from atdm_core.taken_back import PAGE
 from atdm_core.values import Delivery
 from tests.unit.atdm_core.house import House
@@ -215,15 +214,15 @@ async def test_runs_of_another_store_are_left_alone(house: House) -> None:
     assert await alone.actions(stranger.test_run_id) == []
 
 
-async def test_long_strategy_says_that_it_is_alive(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_strategy_says_that_it_is_alive(house: House) -> None:
     """A strategy that takes long marks itself as open again and again, so that nobody takes it for dead."""
-    monkeypatch.setattr("atdm_core.strategy_trail.PULSE", PULSE / 1000)
-    held, go = house.weather.holds("database.delete_all", "before")
-    slow, other = asyncio.create_task(reset_all(house)), house.neighbour()
+    busy, other = house.neighbour(grace=0.04), house.neighbour()
+    held, go = busy.weather.holds("database.delete_all", "before")
+    slow = asyncio.create_task(reset_all(busy))
     await asyncio.wait_for(held.wait(), 5)
     await other.sweep()
-    house.weather.ends_anew("log.open")
-    await house.weather.ended("log.open")
+    busy.weather.ends_anew("log.open")
+    await busy.weather.ended("log.open")
     await other.sweep(after=GRACE)
     go.set()
     await slow

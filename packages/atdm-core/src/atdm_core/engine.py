@@ -27,6 +27,7 @@ from atdm_core.fixtures import FixtureFolder
 from atdm_core.ids import check_id
 from atdm_core.pack import generate, judge
 from atdm_core.protocols import (
+    PULSE,
     AuditLog,
     Baselines,
     Brief,
@@ -56,7 +57,7 @@ from atdm_core.values import (
     TableDigest,
 )
 from atdm_core.volume_cancel import cancel_volume
-from atdm_core.volume_run import PULSE, ShardMaker, VolumeRuns
+from atdm_core.volume_run import ShardMaker, VolumeRuns
 
 __all__ = ["Engine"]
 
@@ -102,13 +103,18 @@ class Engine:
         self._clock = clock
         self._baselines = baselines
         self._services = Services(
-            target=target, database=database, log=log, catalog=catalog, baselines=baselines, clock=clock
+            target=target,
+            database=database,
+            log=log,
+            catalog=catalog,
+            baselines=baselines,
+            clock=clock,
+            pulse=min(PULSE, grace / 4),
         )
         self._strategies: dict[str, Strategy] = {}
         self._report = report
         self._recovery = Recovery(self._services, report, grace=grace, monotonic=monotonic)
         self._reaper = Reaper(self._services, report)
-        self._grace = grace
         self._volumes: VolumeRuns | None = None
         self._serving: set[str] = set()
         self._sweeping = asyncio.Lock()
@@ -157,8 +163,8 @@ class Engine:
             self._strategies[strategy] = self.registry.strategy(strategy, self._services)
         return await self._strategies[strategy].apply(Order(invoker=invoker, options=options))
 
-    def volumes(self, make: ShardMaker, *, pulse: float | None = None) -> VolumeRuns:
-        """The volumes of this process, to be asked for once. `make` makes their rows; `pulse`: see `VolumeRuns`."""
+    def volumes(self, make: ShardMaker) -> VolumeRuns:
+        """The volumes of this process, to be asked for once. `make` makes their rows."""
         self._volumes = VolumeRuns(
             registry=self.registry,
             services=self._services,
@@ -167,7 +173,6 @@ class Engine:
             server_key=self._server_key,
             make=make,
             report=self._report,
-            pulse=min(PULSE, self._grace / 4) if pulse is None else pulse,
         )
         return self._volumes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pyarrow as pa
 from msgspec import Struct, field
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from atdm_core.pack import Pack
 
 __all__ = [
+    "PULSE",
     "AuditLog",
     "Baselines",
     "Brief",
@@ -276,8 +277,14 @@ class Baselines(Protocol):
         ...
 
 
+PULSE: Final = 10.0  # seconds; recovery has several times that patience
+
+
 class Services(Struct, frozen=True, kw_only=True):
-    """What a reset strategy works with."""
+    """What a reset strategy works with.
+
+    `pulse`: seconds after which whoever works long on an open run says again that it does, and is not taken for dead.
+    """
 
     target: Target
     database: Database
@@ -286,6 +293,7 @@ class Services(Struct, frozen=True, kw_only=True):
     baselines: Baselines
     clock: Clock
     recent: RecentRuns = field(default_factory=RecentRuns)
+    pulse: float = PULSE
 
 
 class Order(Struct, frozen=True, kw_only=True):

@@ -25,7 +25,6 @@ CARRYING_OUT: Final = "carrying_out"
 """The state of the mark that a strategy opens."""
 ENDED: Final = "ended"
 """The state of the mark that closes it, once every run that it took back says so."""
-PULSE: Final = 10.0  # seconds after which an open strategy says again that it is; recovery has more patience
 
 
 class StrategyTrail:
@@ -97,7 +96,7 @@ async def _alive(services: Services, trail: Trail, invoker: str) -> AsyncGenerat
 
     async def beat() -> None:
         while True:
-            await asyncio.sleep(PULSE)
+            await asyncio.sleep(services.pulse)
             with suppress(StoreError):  # who takes it for dead meanwhile finds out from the target
                 await services.log.note(_mark(services, trail, invoker))
 

@@ -35,10 +35,9 @@ from atdm_core.volume_arrow import ShardRows
 from atdm_core.volume_progress import Going, cause_of_end, end_of
 from atdm_core.volume_request import SCENARIO, VolumeAccepted, VolumeProgress, VolumeRequest
 
-__all__ = ["PULSE", "ShardMaker", "VolumeRuns"]
+__all__ = ["ShardMaker", "VolumeRuns"]
 
 SHARD_SIZE: Final = 10_000  # bundles that are made and sent at once
-PULSE: Final = 10.0  # seconds after which an open run says again that it is; recovery has several times that patience
 PACE: Final = 0.5  # seconds between two words about a run of this process
 POLL: Final = 2.0  # seconds between two looks at a run of another process
 REMEMBERED: Final = 64  # runs of this process of which the end is kept in memory
@@ -60,12 +59,8 @@ class VolumeRuns:
         server_key: bytes,
         make: ShardMaker,
         report: Callable[[str, Exception], None],
-        pulse: float = PULSE,
     ) -> None:
-        """`report` is told of what nobody foresaw.
-
-        `pulse`: seconds after which an open run says again that it is, so that nobody takes it for dead.
-        """
+        """`report` is told of what nobody foresaw."""
         self._registry = registry
         self._services = services
         self._claims = claims
@@ -73,7 +68,6 @@ class VolumeRuns:
         self._server_key = server_key
         self._make = make
         self._report = report
-        self._pulse = pulse
         self._going: dict[str, Going] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -228,13 +222,13 @@ class VolumeRuns:
 
     async def _beat(self, run: Run) -> None:
         while True:
-            await asyncio.sleep(self._pulse)
+            await asyncio.sleep(self._services.pulse)
             with suppress(StoreError):  # whoever takes the run for dead meanwhile is the one to decide it
                 await self._services.log.note(run.open_mark())
 
     async def _watch(self, run: Run, making: asyncio.Task[Any] | None) -> None:
         while making is not None:
-            await asyncio.sleep(min(self._pulse, POLL))
+            await asyncio.sleep(min(self._services.pulse, POLL))
             with suppress(StoreError):
                 if await self._services.log.read(run.id) is not None:
                     making.cancel()
