@@ -24,6 +24,7 @@ from atdm.contract import (
     ScenarioCatalog,
     SnapshotAnswer,
     VolumeAnswer,
+    VolumeOptions,
     VolumeProgress,
 )
 
@@ -72,12 +73,11 @@ class Call(Generic[Answer_co]):
 
 def request_scenario(scenario: str, **options: Unpack[RequestOptions]) -> Call[ScenarioAnswer]:
     """Have a scenario planned, generated, validated and written; always under an idempotency key."""
-    as_of = options.get("as_of")
     wishes: dict[str, object] = {
         "constraints": dict(options.get("constraints") or {}) or None,
         "domain": options.get("domain"),
         "seed": options.get("seed"),
-        "as_of": as_of.isoformat() if isinstance(as_of, date) else as_of,
+        "as_of": _day(options.get("as_of")),
         "ttl_seconds": options.get("ttl_seconds"),
     }
     delivery = {
@@ -96,23 +96,16 @@ def request_scenario(scenario: str, **options: Unpack[RequestOptions]) -> Call[S
 
 
 def create_volume(
-    domain: str,
-    mix: Mapping[str, int],
-    count: int,
-    *,
-    seed: int | None = None,
-    as_of: date | str | None = None,
-    ttl_seconds: int | None = None,
-    idempotency_key: str | None = None,
+    domain: str, mix: Mapping[str, int], count: int, **options: Unpack[VolumeOptions]
 ) -> Call[VolumeAnswer]:
     """Begin a volume; always under an idempotency key."""
-    day = as_of.isoformat() if isinstance(as_of, date) else as_of
-    wishes = _given({"seed": seed, "as_of": day, "ttl_seconds": ttl_seconds})
+    day, ttl_seconds = _day(options.get("as_of")), options.get("ttl_seconds")
+    wishes = _given({"seed": options.get("seed"), "as_of": day, "ttl_seconds": ttl_seconds})
     return Call(
         "POST",
         "/test-data/volumes",
         body={"domain": domain, "mix": dict(mix), "count": count, **wishes},
-        headers={"Idempotency-Key": idempotency_key or uuid4().hex},
+        headers={"Idempotency-Key": options.get("idempotency_key") or uuid4().hex},
         repeatable=True,
     )
 
@@ -190,6 +183,10 @@ def list_runs(
 def audit_path(run_id: str) -> str:
     """The page that shows the trail of a run to a person."""
     return f"/ui/audit/{quote(run_id, safe='')}"
+
+
+def _day(as_of: date | str | None) -> str | None:
+    return as_of.isoformat() if isinstance(as_of, date) else as_of
 
 
 def _given(wishes: Mapping[str, object]) -> dict[str, object]:

@@ -12,7 +12,7 @@ import asyncio
 import copy
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -34,6 +34,7 @@ from atdm.contract import (
     ScenarioCatalog,
     SnapshotAnswer,
     VolumeAnswer,
+    VolumeOptions,
     VolumeProgress,
 )
 from atdm.errors import AtdmClientError
@@ -99,15 +100,7 @@ class AtdmClient(_Addressed):
         return self._send(calls.request_scenario(scenario, **options))
 
     def create_volume(
-        self,
-        domain: str,
-        mix: Mapping[str, int],
-        count: int,
-        *,
-        seed: int | None = None,
-        as_of: date | str | None = None,
-        ttl_seconds: int | None = None,
-        idempotency_key: str | None = None,
+        self, domain: str, mix: Mapping[str, int], count: int, **options: Unpack[VolumeOptions]
     ) -> VolumeAnswer:
         """Have `count` bundles written into the target as one run: of each scenario in `mix` its share, by weight.
 
@@ -116,10 +109,7 @@ class AtdmClient(_Addressed):
         of its own, so that a lost answer can be asked for again. While the server is busy with another volume, it is
         asked again for as long as the timeout says.
         """
-        call = calls.create_volume(
-            domain, mix, count, seed=seed, as_of=as_of, ttl_seconds=ttl_seconds, idempotency_key=idempotency_key
-        )
-        return self._send(call)
+        return self._send(calls.create_volume(domain, mix, count, **options))
 
     def follow_volume(self, run_id: str) -> Iterator[VolumeProgress]:
         """How far a volume has come, about twice a second, and at last what came of it.
@@ -259,21 +249,10 @@ class AsyncAtdmClient(_Addressed):
         return await self._send(calls.request_scenario(scenario, **options))
 
     async def create_volume(
-        self,
-        domain: str,
-        mix: Mapping[str, int],
-        count: int,
-        *,
-        seed: int | None = None,
-        as_of: date | str | None = None,
-        ttl_seconds: int | None = None,
-        idempotency_key: str | None = None,
+        self, domain: str, mix: Mapping[str, int], count: int, **options: Unpack[VolumeOptions]
     ) -> VolumeAnswer:
         """See `AtdmClient.create_volume`."""
-        call = calls.create_volume(
-            domain, mix, count, seed=seed, as_of=as_of, ttl_seconds=ttl_seconds, idempotency_key=idempotency_key
-        )
-        return await self._send(call)
+        return await self._send(calls.create_volume(domain, mix, count, **options))
 
     async def follow_volume(self, run_id: str) -> AsyncIterator[VolumeProgress]:
         """See `AtdmClient.follow_volume`."""

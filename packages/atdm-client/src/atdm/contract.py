@@ -35,6 +35,7 @@ __all__ = [
     "ValidatorDecision",
     "VolumeAnswer",
     "VolumeError",
+    "VolumeOptions",
     "VolumeProgress",
 ]
 
@@ -65,6 +66,15 @@ class ScenarioOptions(TypedDict, total=False):
 class RequestOptions(ScenarioOptions, total=False):
     """`ScenarioOptions`, and the key under which the same request gives the first answer again, never a second seed."""
 
+    idempotency_key: str | None
+
+
+class VolumeOptions(TypedDict, total=False):
+    """What a volume is asked for with, beside its mixture; the key is as in `RequestOptions`."""
+
+    seed: int | None
+    as_of: date | str | None
+    ttl_seconds: int | None
     idempotency_key: str | None
 
 
