@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from atdm_core.audit import Trail, run_status
+from atdm_core.catalog import expiry_of
 from atdm_core.ids import token_sha256
 from atdm_core.strategy_trail import STRATEGY
 from atdm_core.values import CatalogQuery, CatalogRow
@@ -89,6 +90,9 @@ def _check_rows(world: World, run_id: str, life: Life, trail: Trail | None, seed
         raise Broken(f"run {run_id} is ready, and the ledger has no rows of it")
     if life.deadline is not None and life.deadline < world.settled_at and not life.free:
         raise Broken(f"the time of run {run_id} was up at {life.deadline}, and it has not ended")
+    in_order = not world.weather.seen["target: late"] and not world.weather.seen["target: twice"]
+    if trail is not None and run_id in seeded and in_order and life.deadline != expiry_of(trail.events):
+        raise Broken(f"run {run_id} has time until {life.deadline}, and its trail says {expiry_of(trail.events)}")
 
 
 def _check_rolled_back(run_id: str, trail: Trail) -> None:
