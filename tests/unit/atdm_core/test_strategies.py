@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from datetime import date, datetime, timedelta
 from functools import partial
 from random import Random
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from atdm_core import Bundle, Request, generate, judge
 from atdm_core.errors import InvalidConstraint, InvalidRequest, PackNotFound, ScenarioNotFound, UnknownConstraint
-from atdm_core.strategies import DrawnBundle, bundles, constraints, requests
+from atdm_core.strategies import DrawnBundle, Search, bundles, constraints, requests
 from atdm_core.violation import broken_rules
 from atdm_healthcare import PACK
 from tests.unit.atdm_core.shop import SHOP
@@ -94,6 +95,32 @@ def test_each_column_shrinks_by_itself(seed: int) -> None:
     assert bundle.plan.as_of == date(2000, 1, 1)
     assert isinstance(bundle.plan.seed, tuple)
     assert [draw for draw in bundle.plan.seed if draw] == [2, 50, 43_200]
+
+
+def test_values_are_spread_over_their_range() -> None:
+    """Of a hundred examples some have their claim in every quarter of the day, and none in more than half of them."""
+    quarters = Counter[int]()
+
+    @settings(max_examples=100, derandomize=True, database=None, deadline=None)
+    @given(bundles(PACK, DENIED))
+    def run(bundle: DrawnBundle) -> None:
+        quarters[bundle.records()["claim"][0]["submitted_at"].hour // 6] += 1
+
+    run()
+    assert set(quarters) == {0, 1, 2, 3}
+    assert max(quarters.values()) <= 50
+
+
+@pytest.mark.parametrize("bound", [10, 86_400, 2**20, 2**32])
+def test_an_integer_shrinks_to_the_smallest_that_fails(bound: int) -> None:
+    """Whatever the bound, values above two thirds of it are found, and shrink to the first of them."""
+
+    @st.composite
+    def integers(draw: st.DrawFn) -> int:
+        return Search(draw).below(bound)
+
+    least = 2 * bound // 3
+    assert find(integers(), lambda number: number >= least, settings=settings(database=None)) == least
 
 
 @few

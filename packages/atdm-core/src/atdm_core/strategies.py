@@ -10,6 +10,7 @@ is allowed. Constraints that neither the call nor the scenario sets are free: th
 drawn from it too. Everything shrinks: constraints to the first allowed value, columns to their lowest or first.
 """
 
+import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
@@ -35,9 +36,8 @@ __all__ = ["DrawnBundle", "Search", "SearchedSource", "bundles", "constraints", 
 RUN_ID: Final = "example"
 FIRST_DAY: Final = date(2000, 1, 1)
 DAYS: Final = (date(2099, 12, 31) - FIRST_DAY).days + 1
-CHARACTERS: Final = range(0x10000, 0x110000)  # the longest stretch of Unicode without a gap
-TEXTS: Final = st.text(st.characters(min_codepoint=CHARACTERS.start), min_size=24, max_size=24)
-# A draw of its own: every fifth character is one of the first 256, and a cell that moves by little breaks no rule.
+CHARACTERS: Final = range(0x10000, 0x110000)  # the longest stretch of Unicode without a gap, 2**20 characters
+FEW: Final = 256  # characters of an alphabet of which Hypothesis takes all alike; of more it mostly takes the first
 AMOUNTS: Final = st.integers(1, FARTHEST)
 
 T = TypeVar("T")
@@ -45,26 +45,50 @@ Wanted: TypeAlias = ConstraintValue | EllipsisType | st.SearchStrategy[Any]
 DrawValue: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
 
 
+def _texts() -> list[st.SearchStrategy[str]]:
+    """Texts of all characters, and of a few that are spread over all; of those many, so that the few differ."""
+    step = len(CHARACTERS) // FEW
+    dice = random.Random(0)  # noqa: S311 - any will do, if it is the same everywhere
+    spread = ["".join(chr(start + dice.randrange(step)) for start in CHARACTERS[::step]) for _ in range(63)]
+    alphabets = [st.characters(min_codepoint=CHARACTERS.start), *spread]
+    return [st.text(alphabet, min_size=24, max_size=24) for alphabet in alphabets]
+
+
+TEXTS: Final = _texts()
+
+
 class Search:
     """One example of Hypothesis, which is asked for integers.
 
     They come as the characters of texts, many to one draw: a draw is what costs Hypothesis time, and each character of
-    a text shrinks by itself, as an integer would.
+    a text shrinks by itself, as an integer would. Where it stands among all characters is where the integer stands
+    below its bound.
+
+    Of a large alphabet Hypothesis mostly takes the first characters, so a text is usually of a small one that is spread
+    over it. When that choice shrinks to the large one, the text stays what it is, and then shrinks to any character.
     """
 
     def __init__(self, draw: DrawValue) -> None:
         self.draw = draw
+        self._texts: st.SearchStrategy[str] | None = None
         self._left: Iterator[str] = iter(())
 
     def below(self, bound: int) -> int:
         """An integer in [0, bound), which shrinks to 0."""
-        if bound > len(CHARACTERS):
-            return self.draw(st.integers(0, bound - 1))
+        if bound > len(CHARACTERS):  # likewise: it begins somewhere, and when that shrinks to 0, the integer stays
+            begin = bound * self.below(FEW) // FEW
+            return self.draw(st.integers(begin, bound - 1))
         character = next(self._left, None)
         if character is None:
-            self._left = iter(self.draw(TEXTS))
+            self._left = iter(self._text())
             character = next(self._left)
-        return (ord(character) - CHARACTERS.start) % bound
+        return (ord(character) - CHARACTERS.start) * bound // len(CHARACTERS)
+
+    def _text(self) -> str:
+        if self._texts is None:
+            which: int = self.draw(st.integers(0, len(TEXTS) - 1))
+            self._texts = TEXTS[which]
+        return self.draw(self._texts)
 
 
 class SearchedSource:
