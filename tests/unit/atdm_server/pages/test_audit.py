@@ -66,6 +66,17 @@ def test_a_run_that_failed_before_it_was_planned() -> None:
     assert "Nothing was planned." in page.text
 
 
+def test_a_run_that_went_with_all_others() -> None:
+    """A run that a strategy took back names it, and leads to its page."""
+    by = "strategy-reset_all-01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    trail = Trail("01ARZ3NDEKTSV4RRFFQ69G5FAW", Clock())
+    trail.record("request_received", invoker="human:ada")
+    outputs = {"strategy": "reset_all", "audit_run_id": by}
+    trail.record("reset_completed", invoker="human:ops", status="cleaned", outputs=outputs)
+    (link,) = [each for each in page_of(trail).all("a") if each.text == "reset_all"]
+    assert link.attributes["href"] == f"/ui/audit/{by}"
+
+
 @pytest.mark.parametrize(
     ("last", "badges"),
     [

@@ -67,7 +67,8 @@ class AuditPage(Struct, frozen=True, kw_only=True):
     """A trail; of a strategy it has no plan, no decisions and no records.
 
     `loaded` has the rows by table of a run whose records are too many to be listed.
-    `take_back` is the command that resets the run, where there is something to reset.
+    `take_back` is the command that resets the run, where there is something to reset; `taken_back_by` the audit run and
+    the name of the strategy that took it back with all others.
     """
 
     run_id: str
@@ -84,6 +85,7 @@ class AuditPage(Struct, frozen=True, kw_only=True):
     records_in_all: int
     loaded: Sequence[tuple[str, str]]
     take_back: str
+    taken_back_by: tuple[str, str] | None
     fixtures: Sequence[str]
     first_events: Sequence[EventLine]
     left_out: int
@@ -116,6 +118,7 @@ def audit_page(trail: TrailView) -> AuditPage:
         records_in_all=len(trail.records_created),
         loaded=_loaded(trail),
         take_back=f"atdm reset {trail.run_id} --token TOKEN" if trail.status == "ready" else "",
+        taken_back_by=_taken_back_by(trail),
         fixtures=trail.fixtures_emitted,
         first_events=first_events,
         left_out=len(trail.events) - len(first_events) - len(last_events),
@@ -130,6 +133,11 @@ def _loaded(trail: TrailView) -> list[tuple[str, str]]:
         return []
     counts: Mapping[str, int] = seeded["row_counts"]
     return [(table, f"{count:,}") for table, count in counts.items()]
+
+
+def _taken_back_by(trail: TrailView) -> tuple[str, str] | None:
+    told = (event.outputs for event in trail.events if "audit_run_id" in event.outputs)
+    return next(((outputs["audit_run_id"], outputs["strategy"]) for outputs in told), None)
 
 
 def _plan(trail: TrailView) -> PlanCard | None:
