@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -116,6 +117,25 @@ async def test_fixtures_that_cannot_be_written_undo_the_run(house: House) -> Non
         await house.ask(delivery=Delivery(return_pytest_fixture=True))
     assert await house.actions(house.only_run()) == [*SEEDED, *UNDONE]
     assert house.rows() == 0
+
+
+async def test_fixtures_come_again_with_the_answer(house: House) -> None:
+    """A run that is kept for its key has its fixtures when it is asked for again, and none once it is taken back."""
+    both = Delivery(return_playwright_fixture=True, return_pytest_fixture=True)
+    expected = await house.ask("other key", delivery=both, seed=7)
+    named = [Path(path).suffix for path in expected.fixtures.written()]
+    house.weather.fails("log.append", STORE_AWAY, when="after")
+    with pytest.raises(StoreUnavailable):
+        await house.ask("key", delivery=both)
+    outcome = await house.ask("key", delivery=both)
+    files = [Path(path) for path in outcome.fixtures.written()]
+    assert [file.suffix for file in files] == named
+    assert all(outcome.cleanup.cleanup_token in file.read_text() for file in files)
+    await house.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "x")
+    for file in files:
+        file.unlink()
+    assert (await house.ask("key", delivery=both)).test_run_id == outcome.test_run_id
+    assert not any(file.exists() for file in files)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -30,6 +30,11 @@ class FixtureFolder:
             pytest=f"{stem}.py" if delivery.return_pytest_fixture else None,
         )
 
+    def lacks(self, outcome: Outcome) -> bool:
+        """Whether files that the outcome names are to stand here, and do not."""
+        files = [Path(path) for path in outcome.fixtures.written()]
+        return any(file.parent == self.folder and not file.exists() for file in files)
+
     @asynccontextmanager
     async def written(self, scenario_id: str, outcome: Outcome, bundle: Bundle) -> AsyncGenerator[None]:
         """Write the files that the outcome names, all of them or none; they stay if the block ends well.
