@@ -16,10 +16,13 @@ from types import TracebackType
 from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-Mode = Literal["pass", "error", "busy", "hang", "lose_answer", "down"]
+Mode = Literal["pass", "refuse", "error", "busy", "hang", "lose_answer", "fail_after", "down"]
 
+REFUSAL = b"HTTP/1.1 409 Conflict\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 ERROR = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 4\r\nconnection: close\r\n\r\noops"
 BUSY = b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+ANSWERS: Mapping[Mode, bytes | None] = {"refuse": REFUSAL, "error": ERROR, "busy": BUSY, "hang": b"", "down": None}
+"""What is answered without asking."""
 
 
 @dataclass
@@ -47,9 +50,10 @@ class Trap:
 
 
 class FlakyProxy:
-    """`pass` forwards; `error` answers 500; `busy` answers 503; `down` breaks every connection at once.
+    """`pass` forwards; `refuse`, `error`, `busy` answer 409, 500, 503; `down` breaks every connection at once.
 
-    `hang` takes the request and forwards nothing; `lose_answer` forwards the request and never answers. In `pass`, a
+    `hang` takes the request and forwards nothing; `lose_answer` forwards the request and never answers, `fail_after`
+    forwards it and answers 503. In `pass`, a
     call meets one of `sometimes` at the rate given there; `delay` is what each answer waits, in seconds.
     """
 
@@ -113,20 +117,11 @@ class FlakyProxy:
 
     async def _answer(self, call: Call, request: bytes) -> bytes | None:
         """What the caller gets: an answer, nothing ever (empty), or a broken connection (None)."""
-        match self._fate():
-            case "pass":
-                return await self._forward(call, request)
-            case "lose_answer":
-                await self._forward(call, request)
-                return b""
-            case "hang":
-                return b""
-            case "down":
-                return None
-            case "busy":
-                return BUSY
-            case "error":
-                return ERROR
+        fate = self._fate()
+        if fate in ANSWERS:
+            return ANSWERS[fate]
+        forwarded = await self._forward(call, request)
+        return {"lose_answer": b"", "fail_after": BUSY}.get(fate, forwarded)
 
     def _fate(self) -> Mode:
         if self.mode != "pass":

@@ -135,7 +135,7 @@ for stored, options in {
     provokes(stored, 503, "STORE_UNAVAILABLE")(partial(without_store, operation=stored, **options))
 
 
-# A target that breaks connections, or answers 500.
+# A target that breaks connections, answers 500, or refuses.
 
 
 async def with_target(world: World, mode: Mode, operation: str, *, busy: bool = False) -> httpx2.Response:
@@ -151,10 +151,11 @@ async def with_target(world: World, mode: Mode, operation: str, *, busy: bool = 
     return await send(client, operation, **options)
 
 
+for working in (RESET, RESET_ALL):
+    provokes(working, 502, "RESET_FAILED")(partial(with_target, mode="refuse", operation=working))
+
 for working, refusal in {
     REQUEST: "SEED_FAILED",
-    RESET: "RESET_FAILED",
-    RESET_ALL: "RESET_FAILED",
     SNAPSHOT: "SNAPSHOT_FAILED",
     DIGEST: "SNAPSHOT_FAILED",
 }.items():

@@ -71,10 +71,10 @@ async def test_moody_store(cluster: Cluster, tried: Note) -> None:
 
 
 async def test_lost_answers_of_the_target(cluster: Cluster, tried: Note) -> None:
-    """A seed, delete or extension that was done, and whose answer was lost, is undone or finished."""
+    """A seed, delete or extension that was done, and whose answer was lost or is a failure, is undone or finished."""
     async with trouble(cluster) as there:
         for proxy in cluster.target_proxies.values():
-            proxy.sometimes = {"lose_answer": 0.3}
+            proxy.sometimes = {"lose_answer": 0.2, "fail_after": 0.2}
         await asyncio.sleep(MOODS)
     lost = there.book.counts["TARGET_UNREACHABLE"]
     tried("target: done, and the answer lost", lost, str(there.verdict))

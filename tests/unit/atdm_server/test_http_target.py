@@ -175,7 +175,26 @@ async def test_connection_is_kept(server: TinyServer, target: HttpTarget) -> Non
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 409, 410, 413, 422, 500, 503])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_target_that_fails_may_have_done_it(server: TinyServer, target: HttpTarget, status: int) -> None:
+    """Of a target that fails by itself nobody knows what it did, where rows go or stay longer; a seed is undone."""
+    server.answer = lambda _: http(status, {"error": {"code": "DATABASE_UNAVAILABLE", "message": "it went away"}})
+    database = HttpDatabase(server.url, TOKEN)
+    for work in (
+        target.delete("run"),
+        target.expire("run"),
+        target.extend("run", 60),
+        database.delete_all("strategy-reset_all-x"),
+    ):
+        with pytest.raises(TargetUnreachable, match="nobody knows what it did: it went away") as unsure:
+            await work
+        assert unsure.value.details["target_status"] == status
+    with pytest.raises(SeedFailed):
+        await target.seed(a_bundle(), None)
+    await database.close()
+
+
+@pytest.mark.parametrize("status", [400, 401, 409, 410, 413, 422])
 async def test_refusals_carry_the_target_s_own_words(server: TinyServer, target: HttpTarget, status: int) -> None:
     """A refusal becomes a failed seed or reset with the target's status, code, sentence and details."""
     error = {"code": "DUPLICATE_KEY", "message": "the key exists", "details": {"table": "plan"}}

@@ -11,7 +11,7 @@ from atdm_core.errors import BaselineSchemaDrift, ResetFailed, RestoreFailed, Sn
 from atdm_core.protocols import Export
 from atdm_core.values import Deletion, TableDigest
 from atdm_server.table_frames import BrokenFrames, read_export, write_frames
-from atdm_server.target_answers import error_of, reaching, read_answer, read_run_ids
+from atdm_server.target_answers import error_of, reaching, read_answer, read_change, read_run_ids
 
 __all__ = ["HttpDatabase"]
 
@@ -43,7 +43,7 @@ class HttpDatabase:
         """See `Database.delete_all`."""
         with reaching(self._url, _PATIENCE):
             response = await self._http.delete("/internal/runs", params={"by": by})
-        return read_answer(response, Deletion, ResetFailed)
+        return read_change(response, Deletion, ResetFailed)
 
     async def taken_back(self, by: str, after: str, limit: int) -> Sequence[str]:
         """See `Database.taken_back`; at most 1,000 at once. A `TargetError` when the target refuses."""
@@ -86,7 +86,7 @@ class HttpDatabase:
                 "the target's schema is not the one this baseline was taken of; take a new baseline",
                 schema_version=export.schema_version,
             )
-        return read_answer(response, _Restored, RestoreFailed).row_counts
+        return read_change(response, _Restored, RestoreFailed).row_counts
 
     async def close(self) -> None:
         """Close the pool."""

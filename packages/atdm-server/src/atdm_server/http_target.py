@@ -13,7 +13,7 @@ from atdm_core.errors import ResetFailed, RunGone, SeedFailed, TargetError, Targ
 from atdm_core.protocols import Load
 from atdm_core.values import Bundle, Deletion, LedgerEntry, SeedReceipt
 from atdm_server.table_frames import write_run
-from atdm_server.target_answers import error_of, reaching, read_answer, read_run_ids
+from atdm_server.target_answers import error_of, reaching, read_answer, read_change, read_run_ids
 
 __all__ = ["HttpTarget"]
 
@@ -66,7 +66,7 @@ class HttpTarget:
 
     async def delete(self, run_id: str) -> Deletion:
         """See `Target.delete`."""
-        return read_answer(await self._take_back(run_id, f"/internal/runs/{run_id}"), Deletion, ResetFailed)
+        return read_change(await self._take_back(run_id, f"/internal/runs/{run_id}"), Deletion, ResetFailed)
 
     async def extend(self, run_id: str, ttl_seconds: int) -> datetime:
         """See `Target.extend`. A `TargetError` when the target refuses for another reason."""
@@ -74,7 +74,7 @@ class HttpTarget:
         response = await self._send("PATCH", f"/internal/runs/{run_id}", content)
         if not response.is_success and error_of(response)[0] in _GONE:
             raise RunGone(f"run {run_id} has been taken back, or its time was up; ask for a new one", run_id=run_id)
-        return read_answer(response, _Extended, TargetError).expires_at
+        return read_change(response, _Extended, TargetError).expires_at
 
     async def expired(self, limit: int) -> Sequence[str]:
         """See `Target.expired`. A `TargetError` when the target refuses."""
@@ -85,7 +85,7 @@ class HttpTarget:
         response = await self._take_back(run_id, f"/internal/expired/{run_id}")
         if not response.is_success and error_of(response)[0] == "NOT_EXPIRED":
             return None
-        return read_answer(response, Deletion, ResetFailed)
+        return read_change(response, Deletion, ResetFailed)
 
     async def seeded(self, after: str, limit: int) -> Sequence[str]:
         """See `Target.seeded`; at most 1,000 at once. A `TargetError` when the target refuses."""

@@ -9,7 +9,7 @@ import msgspec
 
 from atdm_core.errors import TargetError, TargetUnreachable
 
-__all__ = ["error_of", "reaching", "read_answer", "read_run_ids"]
+__all__ = ["error_of", "reaching", "read_answer", "read_change", "read_run_ids"]
 
 _T = TypeVar("_T")
 
@@ -36,6 +36,23 @@ def read_answer(response: httpx2.Response, answer: type[_T], refusal: type[Targe
         target_code=code,
         target_details=details,
     )
+
+
+def read_change(response: httpx2.Response, answer: type[_T], refusal: type[TargetError]) -> _T:
+    """As `read_answer`, where rows were to be changed for good.
+
+    A target that fails by itself (5xx) may have done so all the same, as when its database commits and dies: then it is
+    `TargetUnreachable`, as where no answer came.
+    """
+    if response.status_code >= 500:
+        code, message, details = error_of(response)
+        raise TargetUnreachable(
+            f"the target failed, and nobody knows what it did: {message}",
+            target_status=response.status_code,
+            target_code=code,
+            target_details=details,
+        )
+    return read_answer(response, answer, refusal)
 
 
 def read_run_ids(response: httpx2.Response) -> list[str]:
