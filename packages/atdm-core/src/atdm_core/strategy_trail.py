@@ -6,13 +6,14 @@ did, recovery finds out, records it, and tells the runs that were taken back.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from atdm_core.audit import Mark, Trail
-from atdm_core.errors import AtdmError, StoreError, TargetUnreachable
+from atdm_core.errors import AtdmError, TargetUnreachable
 from atdm_core.ids import new_id
 from atdm_core.protocols import AuditLog, Order, Services
+from atdm_core.pulse import kept_alive
 from atdm_core.run_events import append_events
 from atdm_core.taken_back import record_all_taken_back
 from atdm_core.values import Event
@@ -54,7 +55,7 @@ async def recorded(
     trail.record(f"{event}_started", invoker=order.invoker, inputs=dict(order.options), tools_called=tools)
     await _open(services, trail, order.invoker)
     try:
-        async with _alive(services, trail, order.invoker):
+        async with kept_alive(services, lambda: _mark(services, trail, order.invoker)):
             yield strategy_trail
     except BaseException as error:  # a cancelled request is recorded too
         await asyncio.shield(_fail(services, trail, event, order.invoker, error))
@@ -88,23 +89,6 @@ async def _open(services: Services, trail: Trail, invoker: str) -> None:
     await services.log.note(_mark(services, trail, invoker))
     await services.log.append(trail.unstored())
     trail.mark_stored()
-
-
-@asynccontextmanager
-async def _alive(services: Services, trail: Trail, invoker: str) -> AsyncGenerator[None]:
-    """Say all the while that this process is at it."""
-
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(services.pulse)
-            with suppress(StoreError):  # who takes it for dead meanwhile finds out from the target
-                await services.log.note(_mark(services, trail, invoker))
-
-    pulse = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        pulse.cancel()
 
 
 async def _fail(services: Services, trail: Trail, event: str, invoker: str, error: BaseException) -> None:

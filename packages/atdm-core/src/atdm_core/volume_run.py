@@ -18,6 +18,7 @@ from atdm_core.errors import AtdmError, RunNotFound, SeedFailed, StoreError, Too
 from atdm_core.ids import check_id, derive_seed
 from atdm_core.pack import Pack
 from atdm_core.protocols import Claims, Load, Services
+from atdm_core.pulse import kept_alive
 from atdm_core.recovery import PATIENCE, Recovery
 from atdm_core.registry import Registry
 from atdm_core.run import Run
@@ -205,10 +206,9 @@ class VolumeRuns:
 
         Cancels the task that it is in when somebody else decides the run meanwhile: nothing can come of it then.
         """
-        pulse = asyncio.create_task(self._beat(run))
         watch = asyncio.create_task(self._watch(run, asyncio.current_task()))
         try:
-            async with aclosing(self._make(volume, pack)) as shards:
+            async with kept_alive(self._services, run.open_mark), aclosing(self._make(volume, pack)) as shards:
                 load = Load(
                     run_id=run.id,
                     sha256=sha256(msgspec.json.encode(volume, order="deterministic")).hexdigest(),
@@ -217,14 +217,7 @@ class VolumeRuns:
                 )
                 return await self._services.target.load(load, run.request.ttl_seconds)
         finally:
-            pulse.cancel()
             watch.cancel()
-
-    async def _beat(self, run: Run) -> None:
-        while True:
-            await asyncio.sleep(self._services.pulse)
-            with suppress(StoreError):  # whoever takes the run for dead meanwhile is the one to decide it
-                await self._services.log.note(run.open_mark())
 
     async def _watch(self, run: Run, making: asyncio.Task[Any] | None) -> None:
         while making is not None:

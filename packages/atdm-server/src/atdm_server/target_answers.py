@@ -29,13 +29,7 @@ def read_answer(response: httpx2.Response, answer: type[_T], refusal: type[Targe
             return msgspec.json.decode(response.content, type=answer)
         except msgspec.MsgspecError as error:
             raise refusal(f"the target at {response.url.host} answered in another language: {error}") from error
-    code, message, details = error_of(response)
-    raise refusal(
-        f"the target refused: {message}",
-        target_status=response.status_code,
-        target_code=code,
-        target_details=details,
-    )
+    raise _told(response, refusal, "the target refused")
 
 
 def read_change(response: httpx2.Response, answer: type[_T], refusal: type[TargetError]) -> _T:
@@ -45,13 +39,7 @@ def read_change(response: httpx2.Response, answer: type[_T], refusal: type[Targe
     `TargetUnreachable`, as where no answer came.
     """
     if response.status_code >= 500:
-        code, message, details = error_of(response)
-        raise TargetUnreachable(
-            f"the target failed, and nobody knows what it did: {message}",
-            target_status=response.status_code,
-            target_code=code,
-            target_details=details,
-        )
+        raise _told(response, TargetUnreachable, "the target failed, and nobody knows what it did")
     return read_answer(response, answer, refusal)
 
 
@@ -79,3 +67,9 @@ def reaching(url: str, timeout: float) -> Generator[None]:
     except httpx2.RequestError as error:
         reason = str(error) or type(error).__name__
         raise TargetUnreachable(f"the target at {url} cannot be reached ({reason}); is it running?") from error
+
+
+def _told(response: httpx2.Response, kind: type[TargetError], what: str) -> TargetError:
+    """The error of an answer that is none, with what the target said of it."""
+    code, message, details = error_of(response)
+    return kind(f"{what}: {message}", target_status=response.status_code, target_code=code, target_details=details)
