@@ -84,10 +84,7 @@ def kill(pid: int) -> None:
 
 @pytest.mark.parametrize("part", ["server", "target"])
 def test_killed_in_the_middle(own_stack: Stack, part: Literal["server", "target"]) -> None:
-    """Killed while the rows are loaded: the restore fails, every row is as before, and doing it again succeeds.
-
-    A server that was killed told nobody: that it has failed is recorded by the next one.
-    """
+    """Killed while rows are loaded: the restore fails and says so, every row is as before, and again it succeeds."""
     stack = own_stack
     with AtdmClient(api_url=stack.api_url, api_token=stack.api_token) as client:
         whole = ask(stack, DIGEST)

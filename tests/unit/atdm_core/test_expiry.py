@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from atdm_core import Outcome
+from atdm_core.catalog import expiry_of
 from atdm_core.errors import (
     InvalidRequest,
     ResetFailed,
@@ -371,4 +372,20 @@ async def test_reset_between_an_extension_and_its_recovery(house: House) -> None
     await other.engine.reset(outcome.test_run_id, outcome.cleanup.cleanup_token, "human:ann")
     await other.recover()
     assert (await house.actions(outcome.test_run_id))[-1] == "reset_completed"
+    assert house.open_runs() == set()
+
+
+async def test_two_extensions_at_once_end_as_the_target_has_it(house: House) -> None:
+    """Of two extensions the trail tells last the one that the target had last, whoever records first."""
+    outcome, other = await house.ask(), house.neighbour()
+    held, go = house.weather.holds("target.extend")
+    first = asyncio.create_task(extended(house, outcome, 10 * TTL))
+    await asyncio.wait_for(held.wait(), 5)
+    await extended(other, outcome, TTL)
+    go.set()
+    await first
+    entry = await house.out.target.describe(outcome.test_run_id)
+    assert entry is not None
+    assert entry.expires_at == house.out.now() + timedelta(seconds=TTL)
+    assert expiry_of((await house.trail(outcome.test_run_id)).events) == entry.expires_at
     assert house.open_runs() == set()

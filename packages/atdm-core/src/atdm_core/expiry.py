@@ -14,7 +14,7 @@ from atdm_core.reset import GONE, authorize, residue_of
 from atdm_core.run_events import append_events
 from atdm_core.values import Deletion
 
-__all__ = ["EXTENDED", "EXTENDING", "REAPER", "Reaper", "expire", "extend", "record_extension"]
+__all__ = ["EXTENDED", "EXTENDING", "REAPER", "Reaper", "expire", "extend", "settle_extension"]
 
 REAPER = "atdm:reaper"
 """The invoker of expiries."""
@@ -92,13 +92,25 @@ async def extend(services: Services, run_id: str, token: str, ttl_seconds: int, 
     except RunGone:
         await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state=EXTENDED))
         raise
-    await record_extension(services.log, trail, expires_at, invoker, ttl_seconds=ttl_seconds)
+    recorded = await _record_extension(services.log, trail, expires_at, invoker, ttl_seconds=ttl_seconds)
+    if recorded is not None and recorded is not trail:
+        # Others wrote to the trail meanwhile. If they extended the run as well, the target knows who did so last.
+        await settle_extension(services, recorded, invoker)
     await services.log.note(Mark(kind="close", run_id=run_id, at=services.clock(), state=EXTENDED))
     return expires_at
 
 
-async def record_extension(log: AuditLog, trail: Trail, expires_at: datetime, invoker: str, **inputs: int) -> None:
+async def settle_extension(services: Services, trail: Trail, invoker: str) -> None:
     """Record the time that a run has by the target's ledger, where the trail tells of another."""
+    entry = await services.target.describe(trail.run_id)
+    if entry is not None and entry.state == "seeded" and entry.expires_at is not None:
+        await _record_extension(services.log, trail, entry.expires_at, invoker)
+
+
+async def _record_extension(
+    log: AuditLog, trail: Trail, expires_at: datetime, invoker: str, **inputs: int
+) -> Trail | None:
+    """Record the time that a run has, unless the trail tells it; the trail, which is another where others wrote."""
 
     def record(trail: Trail) -> bool:
         if expiry_of(trail.events) == expires_at:
@@ -106,7 +118,7 @@ async def record_extension(log: AuditLog, trail: Trail, expires_at: datetime, in
         trail.record("ttl_extended", invoker=invoker, inputs=inputs, outputs={"expires_at": expires_at})
         return True
 
-    await append_events(log, trail.run_id, record, trail)
+    return await append_events(log, trail.run_id, record, trail)
 
 
 def _record(trail: Trail, deletion: Deletion) -> bool:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from atdm_core.audit import Mark, Trail, run_status
 from atdm_core.catalog import catalog_row
 from atdm_core.errors import RunNotFound, TargetUnreachable, TrailBroken, TrailConflict
-from atdm_core.expiry import EXTENDED, EXTENDING, expire, record_extension
+from atdm_core.expiry import EXTENDED, EXTENDING, expire, settle_extension
 from atdm_core.protocols import Services
 from atdm_core.reset import GONE, finish_reset, start_reset
 from atdm_core.run_events import append_events
@@ -261,9 +261,8 @@ class Recovery:
     async def _settle_extension(self, work: _Unsettled) -> None:
         """Record the time that a run has, which the target was given by a process that never said so."""
         run_id = work.mark.run_id
-        entry, trail = await self._services.target.describe(run_id), await self._trail(run_id)
-        if entry is not None and entry.state == "seeded" and entry.expires_at is not None:
-            await record_extension(self._services.log, trail, entry.expires_at, RECOVERER)
+        trail = await self._trail(run_id)
+        await settle_extension(self._services, trail, RECOVERER)
         await self._close(trail, EXTENDED)
         self._end(run_id, lambda other: other is work)
 
