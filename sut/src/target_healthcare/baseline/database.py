@@ -161,7 +161,7 @@ class Database:
     def _give_back(self, connection: Connection, by: str | None) -> None:
         """Of the runs that were taken back, leave out those of which there are rows again."""
         has_rows = [
-            sql.SQL("EXISTS (SELECT FROM {} AS held WHERE held.{} = run_id)").format(
+            sql.SQL("EXISTS (SELECT FROM {} AS held WHERE held.{} = atdm_run.run_id)").format(
                 sql.Identifier(table.name), sql.Identifier(table.run_column)
             )
             for table in self.schema.run_tables

@@ -16,7 +16,7 @@ from tests.unit.target_healthcare.conftest import settings_for
 
 Sql: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
-SCHEMA = "CREATE TABLE thing (thing_id int PRIMARY KEY, test_run_id text);"
+SCHEMA = "CREATE TABLE thing (thing_id int PRIMARY KEY, test_run_id text, run_id text);"  # as the ledger has one
 SEED = """
     INSERT INTO atdm_run (run_id, bundle_sha, state) VALUES (%(run)s, repeat('a', 64), 'seeded');
     INSERT INTO thing VALUES (%(key)s, %(run)s);
